@@ -1,0 +1,316 @@
+"""Selection → one SQL statement → JSON text, made by PostgreSQL.
+
+A noun declares a `View`: where its rows come from, its fields and edges as SQL expressions, filters and sort orders.
+`compile_shapes` turns shapes into one statement, whose columns are the JSON of each selection; the statement is
+cached by shape, without values. Nothing on this path builds Python objects from rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    lateral,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import JSON, TypeEngine
+
+from app.domain.errors import Fault, Invalid
+from app.domain.reading import EdgeShape, Language, NounShape, Pick, Shape
+
+Expression = ColumnElement[Any]
+
+_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,59}\Z")
+_MAX_PAIRS = 50  # json_build_object takes at most 100 arguments
+_dialect = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
+
+
+class Context:
+    """What the expressions of one selection may use: its language, its date and its values, all as parameters."""
+
+    def __init__(self, position: int, language: Language) -> None:
+        self.position = position
+        self.language = language
+
+    @property
+    def as_of(self) -> Expression:
+        """The date that the selection is read as of."""
+        return bindparam(f"s{self.position}_as_of", type_=Date)
+
+    def value(self, index: int, type_: TypeEngine[Any] | type[TypeEngine[Any]] = Text) -> Expression:
+        """The value with this index in `Selection.values`."""
+        return bindparam(f"s{self.position}_v{index}", type_=type_)
+
+    def cursor_part(self, index: int, type_: TypeEngine[Any]) -> Expression:
+        return bindparam(f"s{self.position}_c{index}", type_=type_)
+
+    def label(self, row: Any, name: str) -> Expression:
+        """The column `name_nl` or `name_en` of a row, by the language asked for."""
+        column: Expression = getattr(row, f"{name}_{self.language}")
+        return column
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where the rows of a view or an edge come from. `row` has the columns; `order` sorts an edge's items."""
+
+    row: FromClause
+    where: tuple[Expression, ...] = ()
+    order: tuple[Expression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One column of a sort order. The last key of an order must be unique, so that a cursor names one place."""
+
+    column: str
+    type_: TypeEngine[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From a row of one view to rows of another. `args` are the arguments it takes, with their SQL types."""
+
+    noun: str
+    rows: Callable[[Context, Any, Mapping[str, Expression]], Rows]
+    many: bool = True
+    args: Mapping[str, TypeEngine[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on the rows of a view. `codes` names what a value must be a code of (see `infra/reader.py`)."""
+
+    on: Callable[[Context, Any, Expression], Expression]
+    type_: TypeEngine[Any] = field(default_factory=Text)
+    codes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A noun, said once. The names are those of the JSON, in REST and GraphQL alike."""
+
+    noun: str
+    rows: Callable[[Context, Mapping[str, Expression]], Rows]
+    fields: Mapping[str, Callable[[Context, Any], Expression]]
+    edges: Mapping[str, Edge] = field(default_factory=dict)
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    sorts: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
+    version: Callable[[Any], Expression] | None = None
+
+    def shape(self) -> NounShape:
+        edges = {name: EdgeShape(edge.noun, edge.many, tuple(edge.args)) for name, edge in self.edges.items()}
+        return NounShape(frozenset(self.fields), edges, frozenset(self.filters), tuple(self.sorts))
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Compiled text with the names of its parameters in order: `s<selection>_v<value>`, `_as_of`, `_c<cursor part>`,
+    and `cursor_secret`, `cursor_expiry`, `s<selection>_bind`."""
+
+    sql: str
+    parameters: tuple[str, ...]
+
+
+class Projection:
+    """Compiles shapes against the views of all nouns."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self.views = {view.noun: view for view in views}
+
+    def compile(self, shapes: Sequence[Shape], language: Language) -> Statement:
+        """One statement for all shapes: four columns each (body, next cursor, version, empty)."""
+        source: FromClause = select(literal_column("1").label("one")).subquery("one")
+        columns: list[Expression] = []
+        for position, shape in enumerate(shapes):
+            part = lateral(self._select(shape, Context(position, language)), f"s{position}")
+            source = source.outerjoin(part, true())
+            columns += [part.c.body, part.c.next, part.c.version]
+        statement = select(*(column.label(f"c{i}") for i, column in enumerate(columns))).select_from(source)
+        compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
+        return Statement(str(compiled), tuple(compiled.positiontup or ()))
+
+    def _select(self, shape: Shape, cx: Context) -> Select[Any]:
+        view = self.views[shape.noun]
+        given = {name: cx.value(index, view.filters[name].type_) for name, index in shape.filters}
+        rows = view.rows(cx, given)
+        where = list(rows.where) + [view.filters[name].on(cx, rows.row.c, value) for name, value in given.items()]
+        if shape.kind == "one":
+            return self._one(shape, view, rows, where, cx)
+        if shape.kind == "list":
+            return self._list(shape, view, rows, where, cx)
+        return self._page(shape, view, rows, where, cx)
+
+    def _one(self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context) -> Select[Any]:
+        version = view.version(rows.row.c) if view.version else cast(null(), Integer)
+        body = self._object(view, shape.picks, rows.row.c, cx)
+        found = select(body.label("body"), version.label("version")).select_from(rows.row).where(*where).limit(1)
+        one = found.subquery()
+        return select(one.c.body, cast(null(), Text).label("next"), one.c.version)
+
+    def _list(self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context) -> Select[Any]:
+        items = _array(self._object(view, shape.picks, rows.row.c, cx), rows.order)
+        return select(
+            items.label("body"), cast(null(), Text).label("next"), cast(null(), Integer).label("version")
+        ).select_from(rows.row).where(*where)
+
+    def _page(self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context) -> Select[Any]:
+        descending = shape.sort.startswith("-")
+        keys = view.sorts[shape.sort.removeprefix("-")]
+        columns = [rows.row.c[key.column] for key in keys]
+        if shape.after:
+            where = [*where, _beyond(columns, [cx.cursor_part(i, key.type_) for i, key in enumerate(keys)], descending)]
+        order = [column.desc() if descending else column.asc() for column in columns]
+        inner = select(rows.row).where(*where).order_by(*order).limit(literal_column(str(shape.first + 1))).subquery()
+        inner_order = [c.desc() if descending else c.asc() for c in (inner.c[key.column] for key in keys)]
+        place = func.row_number().over(order_by=inner_order).label("place")
+        page = select(inner, place).subquery()
+        shown = page.c.place <= literal_column(str(shape.first))
+        cursor = _cursor([page.c[key.column] for key in keys], cx)
+        more = func.count() > literal_column(str(shape.first))
+        last = func.max(cursor).filter(page.c.place == literal_column(str(shape.first)))
+        following = case((more, last), else_=null())
+        if shape.kind == "page":
+            body = _array(self._object(view, shape.picks, page.c, cx), (page.c.place,), shown)
+        else:
+            body = self._connection(shape, view, page.c, cursor, shown, more, cx)
+        return select(body.label("body"), following.label("next"), cast(null(), Integer).label("version")).select_from(page)
+
+    def _connection(
+        self, shape: Shape, view: View, row: Any, cursor: Expression, shown: Expression, more: Expression, cx: Context
+    ) -> Expression:
+        """A Relay connection: the picks are `nodes`, `edges` and `pageInfo`; cursors are made and signed in SQL."""
+        pairs: list[tuple[str, Expression]] = []
+        for pick in shape.picks:
+            if pick.name == "nodes":
+                value = _array(self._object(view, pick.picks, row, cx), (row.place,), shown)
+            elif pick.name == "edges":
+                value = _array(self._edge_object(view, pick.picks, row, cursor, cx), (row.place,), shown)
+            elif pick.name == "pageInfo":
+                value = _page_info(pick.picks, row, cursor, shown, more, shape)
+            else:
+                value = _constant(pick.name)
+            pairs.append((pick.key, value))
+        return _build(pairs)
+
+    def _edge_object(self, view: View, picks: Sequence[Pick], row: Any, cursor: Expression, cx: Context) -> Expression:
+        def value(pick: Pick) -> Expression:
+            if pick.name == "node":
+                return self._object(view, pick.picks, row, cx)
+            return cursor if pick.name == "cursor" else _constant(pick.name)
+
+        return _build([(pick.key, value(pick)) for pick in picks])
+
+    def _object(self, view: View, picks: Sequence[Pick], row: Any, cx: Context) -> Expression:
+        return _build([(pick.key, self._pick(view, pick, row, cx)) for pick in picks])
+
+    def _pick(self, view: View, pick: Pick, row: Any, cx: Context) -> Expression:
+        if pick.name in view.fields:
+            return view.fields[pick.name](cx, row)
+        if pick.name not in view.edges:
+            return _constant(pick.name)
+        edge = view.edges[pick.name]
+        args = {name: cx.value(index, edge.args[name]) for name, index in pick.args}
+        rows = edge.rows(cx, row, args)
+        item = self._object(self.views[edge.noun], pick.picks, rows.row.c, cx)
+        if edge.many:
+            return select(_array(item, rows.order)).select_from(rows.row).where(*rows.where).scalar_subquery()
+        return select(item).select_from(rows.row).where(*rows.where).limit(literal_column("1")).scalar_subquery()
+
+
+def _constant(name: str) -> Expression:
+    """`__typename:Region` is the one name that no view declares."""
+    prefix, _, typename = name.partition(":")
+    if prefix != "__typename" or not _NAME.match(typename):
+        raise KeyError(name)
+    return literal_column(f"'{typename}'::text")
+
+
+def _build(pairs: Sequence[tuple[str, Expression]]) -> Expression:
+    """`json_build_object` of the pairs; beyond fifty the parts are joined as text, because it takes no more."""
+    for key, _ in pairs:
+        if not _NAME.match(key):
+            raise KeyError(key)  # keys are inlined, never bound: only GraphQL names may pass
+    if len(pairs) <= _MAX_PAIRS:
+        return func.json_build_object(
+            *(part for key, value in pairs for part in (literal_column(f"'{key}'"), value)), type_=JSON
+        )
+    head = cast(_build(pairs[:_MAX_PAIRS]), Text)
+    tail = cast(_build(pairs[_MAX_PAIRS:]), Text)
+    return cast(func.concat(func.left(head, -1), literal_column("','"), func.substr(tail, 2)), JSON)
+
+
+def _array(item: Expression, order: Sequence[Expression], only: Expression | None = None) -> Expression:
+    items: Any = func.json_agg(postgresql.aggregate_order_by(item, *order) if order else item)
+    if only is not None:
+        items = items.filter(only)
+    return func.coalesce(items, literal_column("'[]'::json"), type_=JSON)
+
+
+def _beyond(columns: Sequence[Expression], parts: Sequence[Expression], descending: bool) -> Expression:
+    here, there = tuple_(*columns), tuple_(*parts)
+    return here < there if descending else here > there
+
+
+def _page_info(
+    picks: Sequence[Pick], row: Any, cursor: Expression, shown: Expression, more: Expression, shape: Shape
+) -> Expression:
+    def value(pick: Pick) -> Expression:
+        match pick.name:
+            case "hasNextPage":
+                return more
+            case "hasPreviousPage":
+                return literal_column("true" if shape.after else "false")
+            case "startCursor":
+                return func.max(cursor).filter(row.place == literal_column("1"))
+            case "endCursor":
+                last = func.least(func.count(), literal_column(str(shape.first)))
+                ordered = func.array_agg(postgresql.aggregate_order_by(cursor, row.place)).filter(shown)
+                return case((func.count() > 0, ordered[last]), else_=null())
+        return _constant(pick.name)
+
+    return _build([(pick.key, value(pick)) for pick in picks])
+
+
+def _cursor(columns: Sequence[Expression], cx: Context) -> Expression:
+    """An opaque cursor: base64url of `[expiry, key, …]`, a dot, and the signature that `sign` in reader.py repeats.
+
+    SHA-256 twice around the secret (as HMAC does) because the wheel has no pgcrypto. `bind` ties it to the query.
+    """
+    payload = func.convert_to(
+        cast(func.json_build_array(bindparam("cursor_expiry", type_=Integer), *columns), Text), literal_column("'UTF8'")
+    )
+    secret = bindparam("cursor_secret", type_=LargeBinary)
+    bound = func.convert_to(bindparam(f"s{cx.position}_bind", type_=Text), literal_column("'UTF8'"))
+    inner = func.sha256(secret.op("||")(bound).op("||")(payload))
+    signature = func.left(func.encode(func.sha256(secret.op("||")(inner)), literal_column("'hex'")), literal_column("32"))
+    body = func.translate(func.encode(payload, literal_column("'base64'")), literal_column(r"E'+/=\n'"), literal_column("'-_'"))
+    return func.concat(body, literal_column("'.'"), signature)
+
+
+__all__ = ["Context", "Edge", "Fault", "Filter", "Invalid", "Key", "Projection", "Rows", "Statement", "View"]
+_ = (and_, false, literal, or_, text)

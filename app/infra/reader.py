@@ -1,0 +1,123 @@
+"""The `Reader` port on PostgreSQL: values to parameters, cursors checked, one statement run, bytes handed on."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Date, Uuid
+
+from app.domain.access import Actor
+from app.domain.errors import Fault, Invalid
+from app.domain.reading import Answer, Language, NounShape, Selection, Shape
+from app.infra.database import Database
+from app.infra.projection import Projection, Statement
+
+MOST_STATEMENTS = 1_000
+_INVALID_CURSOR = "This cursor is not one of ours, belongs to another question, or is too old. Start again without it."
+
+
+class Signer:
+    """Signs and checks cursors; the same arithmetic as `_cursor` in projection.py does in SQL."""
+
+    def __init__(self, secret: bytes, days: int) -> None:
+        self.secret = secret
+        self.period = days * 86_400
+
+    def expiry(self) -> int:
+        """The end of the next period: stable for days, so that a page and its ETag do not change each second."""
+        return (int(time.time()) // self.period + 2) * self.period
+
+    def parts(self, cursor: str, bind: str) -> list[Any]:
+        """The sort keys in a cursor. Raises `Invalid` when it was tampered with, is too old or of another query."""
+        body, _, signature = cursor.partition(".")
+        try:
+            payload = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+            inner = hashlib.sha256(self.secret + bind.encode() + payload).digest()
+            ours = hashlib.sha256(self.secret + inner).hexdigest()[:32]
+            if not hmac.compare_digest(ours.encode(), signature.encode()):
+                raise ValueError
+            expiry, *keys = orjson.loads(payload)
+            if expiry < time.time():
+                raise ValueError
+        except (ValueError, TypeError) as error:
+            raise Invalid([Fault("query", "cursor", "invalid-cursor", _INVALID_CURSOR)]) from error
+        return keys
+
+
+class PostgresReader:
+    """Answers selections. Statements are kept by shape and language, without values."""
+
+    def __init__(self, database: Database, projection: Projection, signer: Signer) -> None:
+        self._database = database
+        self._projection = projection
+        self._signer = signer
+        self._statements: OrderedDict[tuple[tuple[Shape, ...], Language], Statement] = OrderedDict()
+        self._nouns = {noun: view.shape() for noun, view in projection.views.items()}
+
+    def nouns(self) -> Mapping[str, NounShape]:
+        return self._nouns
+
+    async def read(
+        self, selections: Sequence[Selection], *, actor: Actor, language: Language
+    ) -> list[Answer]:
+        """See the port."""
+        statement = self.statement(tuple(s.shape for s in selections), language)
+        row = await self._database.row(statement.sql, *self.arguments(statement, selections, actor))
+        assert row is not None
+        return [Answer(row[i], row[i + 1], row[i + 2]) for i in range(0, len(row), 3)]
+
+    def statement(self, shapes: tuple[Shape, ...], language: Language) -> Statement:
+        """The compiled statement for these shapes, from the cache when it was asked before."""
+        key = (shapes, language)
+        statement = self._statements.get(key)
+        if statement is None:
+            statement = self._statements[key] = self._projection.compile(shapes, language)
+            if len(self._statements) > MOST_STATEMENTS:
+                self._statements.popitem(last=False)
+        else:
+            self._statements.move_to_end(key)
+        return statement
+
+    def arguments(self, statement: Statement, selections: Sequence[Selection], actor: Actor) -> list[Any]:
+        """The values of a statement's parameters, in its order."""
+        values: dict[str, Any] = {}
+        for position, selection in enumerate(selections):
+            prefix = f"s{position}_"
+            values[prefix + "as_of"] = selection.as_of
+            for index, value in enumerate(selection.values):
+                values[f"{prefix}v{index}"] = value
+            if selection.shape.kind in ("page", "connection"):
+                bind = _bind(selection, actor)
+                values[prefix + "bind"] = bind
+                if selection.after is not None:
+                    self._put_cursor(values, prefix, selection, bind)
+        values["cursor_secret"] = self._signer.secret
+        values["cursor_expiry"] = self._signer.expiry()
+        return [values[name] for name in statement.parameters]
+
+    def _put_cursor(self, values: dict[str, Any], prefix: str, selection: Selection, bind: str) -> None:
+        shape = selection.shape
+        keys = self._projection.views[shape.noun].sorts[shape.sort.removeprefix("-")]
+        parts = self._signer.parts(selection.after or "", bind)
+        for index, (key, part) in enumerate(zip(keys, parts, strict=True)):
+            if isinstance(key.type_, Uuid):
+                part = UUID(part)
+            elif isinstance(key.type_, Date):
+                part = date.fromisoformat(part)
+            values[f"{prefix}c{index}"] = part
+
+
+def _bind(selection: Selection, actor: Actor) -> str:
+    """What a cursor belongs to: the noun, its order, its filters, and whose view it is."""
+    shape = selection.shape
+    filters = "&".join(f"{name}={selection.values[index]}" for name, index in sorted(shape.filters))
+    return f"{shape.noun}|{shape.sort}|{filters}|{actor.role}:{actor.hub or actor.umbrella or ''}"
