@@ -74,12 +74,14 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class RegionName:
-    """The name of a region in one edition (`scheme` is never `gemeente`: those are `Municipality`)."""
+    """The name of a region in one edition (`scheme` is never `gemeente`: those are `Municipality`; nor
+    `participatiehub`: those are `ProposedHub`). `aliases` are names that people use (Friesland for Fryslân)."""
 
     scheme: str
     code: str
     year: int
     name: str
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ class Membership:
 class Municipality:
     """A municipality in the list of one year. `population` is None where no figure is known.
 
-    `aliases` are names that people use and the list does not (Den Haag for 's-Gravenhage).
+    `aliases` are names that people use and the list does not (Den Haag for 's-Gravenhage). `population_from` is set
+    where the figure counts a territory that exists only from that day on (Amsterdam with Weesp, 24 March 2022).
     """
 
     year: int
@@ -106,6 +109,7 @@ class Municipality:
     population: int | None = None
     population_date: date | None = None
     aliases: tuple[str, ...] = ()
+    population_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,10 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class ProposedHub:
-    """A hub as the advice report proposes it. Nothing of it is present fact: `basis` travels along."""
+    """A hub as the advice report proposes it. Nothing of it is present fact: `basis` travels along.
+
+    `expected` holds the number of municipalities that the area must come to on a date: a check, not a source.
+    """
 
     slug: str
     name: str
@@ -171,6 +178,7 @@ class ProposedHub:
     hosts: tuple[str, ...] = ()
     hosts_relation: str | None = None
     challenges: tuple[Label, ...] = ()
+    expected: tuple[tuple[date, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
