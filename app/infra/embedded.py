@@ -155,7 +155,8 @@ class EmbeddedPostgres:
             if self._users_lock is not None:
                 os.close(self._users_lock)
                 self._users_lock = None
-            shutil.rmtree(self._home if self._home != self.folder else self._cluster)
+            shutil.rmtree(self._choose_socket_folder())
+            shutil.rmtree(self._home if self._home != self.folder else self._cluster, ignore_errors=True)
             (self.folder / "location").unlink(missing_ok=True)
 
     # Where things are
@@ -236,8 +237,9 @@ class EmbeddedPostgres:
         if not self._data.exists() or not any(self._data.iterdir()):
             self._initialise(lock)
         self._check_version()
-        self._write_settings()
-        self._forget_dead_server()
+        socket_folder = self._choose_socket_folder()
+        self._write_settings(socket_folder)
+        self._forget_dead_server(socket_folder)
         self._launch()
         return True
 
@@ -271,8 +273,8 @@ class EmbeddedPostgres:
                 f" aside, install the newer wheel and restore. To start with an empty database, move the folder aside."
             )
 
-    def _write_settings(self) -> None:
-        settings = {**self._settings, "unix_socket_directories": str(self._choose_socket_folder())}
+    def _write_settings(self, socket_folder: Path) -> None:
+        settings = {**self._settings, "unix_socket_directories": str(socket_folder)}
         lines = ["{} = '{}'".format(name, value.replace("'", "''")) for name, value in settings.items()]
         path = self._home / "knooppunt.conf"
         path.write_text("\n".join(["# Written at every start of the server.", *lines, ""]))
@@ -339,12 +341,15 @@ class EmbeddedPostgres:
             return False
         return True
 
-    def _forget_dead_server(self) -> None:
+    def _forget_dead_server(self, socket_folder: Path) -> None:
         """Make PostgreSQL see that the server of a left postmaster.pid is gone.
 
-        It would take a zombie or a stranger with the same number for a living server. The file stays, with a pid that
-        cannot exist: PostgreSQL then still checks by the memory key that no session of the dead server lives on.
+        It would take a zombie (no rarity in containers) or a stranger with the same number for a living server. The
+        file stays, with a pid that cannot exist: PostgreSQL then still checks by the memory key that no session of the
+        dead server lives on. The socket has no such key, but its folder is ours alone.
         """
+        for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
+            (socket_folder / name).unlink(missing_ok=True)
         path = self._data / "postmaster.pid"
         lines = self._pid_file()
         if len(lines) >= 7:
