@@ -109,7 +109,13 @@ class EmbeddedPostgres:
             self._choose_place()
             self._credentials = self._load_credentials()
             started = self._ensure_running(lock)
-            self._make_roles_and_database()
+            try:
+                self._make_roles_and_database()
+            except EmbeddedPostgresError:
+                if self._is_alive():
+                    raise
+                started = self._ensure_running(lock)  # it died between our look and our first question
+                self._make_roles_and_database()
             if self._users_lock is None:
                 self._users_lock = _open_lock(self._home / "users.lock")
                 fcntl.flock(self._users_lock, fcntl.LOCK_SH)
