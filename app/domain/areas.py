@@ -60,7 +60,6 @@ class _Sweep:
         memberships: Iterable[MembershipPeriod],
         successions: Iterable[Succession],
     ) -> None:
-        self._start = area.valid_from
         self._municipalities: dict[str, list[MembershipPeriod]] = defaultdict(list)
         self._regions: dict[str, list[MembershipPeriod]] = defaultdict(list)
         named = set(area.regions)
@@ -71,7 +70,7 @@ class _Sweep:
                 self._municipalities[row.municipality].append(row)
             elif row.region in named:
                 self._regions[row.region].append(row)
-        self._plus: Members = {code: 1.0 for code in (*area.plus, *(named & self._municipalities.keys()))}
+        self._plus: Members = dict.fromkeys((*area.plus, *(named & self._municipalities.keys())), 1.0)
         self._minus = set(area.minus)
         self._came_from = _made_of(successions, area.valid_from, until)
         self._held: Members = {}
@@ -81,15 +80,17 @@ class _Sweep:
 
     def members(self, day: date) -> Members:
         """Who lies in the area on this day."""
-        self._follow_mergers(day)
-        by_scheme: dict[str, Members] = defaultdict(lambda: defaultdict(float))
+        named: list[tuple[str, Members]] = []
         for region, rows in self._regions.items():
             present = {row.municipality: row.share for row in rows if row.valid_from <= day < row.valid_to}
-            if not present:
+            if present:
+                self._last[region] = present
+                named.append((rows[0].scheme, present))
+            else:
                 self._plus |= self._last.pop(region, {})
-                continue
-            self._last[region] = present
-            scheme = rows[0].scheme
+        self._follow_mergers(day)
+        by_scheme: dict[str, Members] = defaultdict(lambda: defaultdict(float))
+        for scheme, present in named:
             for code, share in present.items():
                 by_scheme[scheme][code] = min(1.0, by_scheme[scheme][code] + share)
         found: Members = {code: share for code, share in self._plus.items() if self._row(code, day)}
@@ -125,7 +126,7 @@ def _made_of(successions: Iterable[Succession], start: date, until: date) -> Map
     return found
 
 
-def sequence(
+def area_history(
     areas: Sequence[Area],
     until: date,
     memberships: Sequence[MembershipPeriod],

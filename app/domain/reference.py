@@ -214,3 +214,18 @@ class ReferenceData:
     organisations: tuple[ProposedOrganisation, ...] = ()
     population_source: str = ""
     sources: tuple[tuple[str, str], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong with a reference set. `code` is a stable word for programs, `detail` a sentence for people."""
+
+    code: str
+    detail: str
+
+
+def verify(data: ReferenceData) -> list[Finding]:
+    """Everything that is wrong with the set; nothing found means that it may be loaded. The rules: `verification`."""
+    from app.domain.verification import findings  # it needs the types above
+
+    return findings(data)
