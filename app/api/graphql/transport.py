@@ -1,0 +1,290 @@
+"""GraphQL over HTTP, straight on ASGI: a request object and a response object would cost more than the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+import strawberry
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.graphql.answering import Answering, Asked, Drafts, Execution, MutationRefused, envelope
+from app.api.graphql.documents import Recent, Refused
+from app.api.graphql.executing import Context
+from app.api.graphql.limits import Limits
+from app.api.graphql.negotiation import HTML, JSON, RESPONSE, answer_type, is_readable
+from app.api.graphql.selecting import Draft, Projected
+from app.domain.reading import Reader
+
+MAX_BODY = 1_000_000
+_KNOWN_REQUESTS = 4_000_000
+_MAX_KNOWN_REQUEST = 4_096
+_CONTENT_TYPES = {media: f"{media}; charset=utf-8".encode() for media in (JSON, RESPONSE)}
+_VARY = (b"vary", b"Accept")
+_BOM = b"\xef\xbb\xbf"
+
+
+class Headers(NamedTuple):
+    """The request headers that matter here."""
+
+    accept: str | None
+    content_type: str | None
+    content_length: str | None
+    content_encoding: str | None
+
+
+class Problem(Exception):
+    """A fault of the HTTP request, answered with problem details."""
+
+    def __init__(self, status: int, code: str, title: str, detail: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(code)
+        self.status = status
+        self.headers = headers
+        self.body = orjson.dumps(
+            {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+        )
+
+
+class Malformed(Exception):
+    """A request that holds no GraphQL: 400, whatever the media type."""
+
+    def __init__(self, message: str, code: str = "invalid-input") -> None:
+        super().__init__(message)
+        self.body = envelope(None, [{"message": message, "extensions": {"code": code}}], data=False)
+
+
+class Disconnected(Exception):
+    """The client left before its request was complete."""
+
+
+class GraphQLEndpoint:
+    """The ASGI application at `/graphql`.
+
+    `context` tells who asks, from the ASGI scope; it may raise domain errors, which pass through to the application's
+    own handlers. `page` gives the response for a browser, `today` the day in Europe/Amsterdam.
+    """
+
+    def __init__(
+        self,
+        *,
+        schema: strawberry.Schema,
+        reader: Reader,
+        projected: Mapping[str, Projected],
+        context: Callable[[Scope], Awaitable[Context]],
+        today: Callable[[], date],
+        limits: Limits | None = None,
+        page: Callable[[], ASGIApp] | None = None,
+    ) -> None:
+        self._answering = Answering(schema, reader, projected, limits or Limits(), today)
+        self._context = context
+        self._page = page
+        self._requests: Recent[bytes, Drafts] = Recent(_KNOWN_REQUESTS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        try:
+            if method == "POST":
+                await self._post(scope, receive, send)
+            elif method in ("GET", "HEAD"):
+                await self._get(scope, receive, _without_body(send) if method == "HEAD" else send)
+            else:
+                raise Problem(
+                    405,
+                    "method-not-allowed",
+                    "Method not allowed",
+                    "GraphQL is asked with GET or POST.",
+                    (b"allow", b"GET, HEAD, POST"),
+                )
+        except Problem as problem:
+            await _respond(send, problem.status, b"application/problem+json", problem.body, *problem.headers)
+        except Disconnected:
+            return
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        media = _negotiate(headers.accept, page=False)
+        if not is_readable(headers.content_type) or headers.content_encoding not in (None, "identity"):
+            raise Problem(
+                415,
+                "unsupported-media-type",
+                "Unsupported media type",
+                "The request body must be application/json in UTF-8, without content encoding.",
+                (b"accept-post", b"application/json"),
+            )
+        body = await _body(receive, headers.content_length)
+        context = await self._context(scope)
+        prepared: Drafts | Execution | None = self._requests.get(body)
+        try:
+            if prepared is None:
+                prepared = self._answering.prepare(asked_in_body(body), safe=False)
+                if not isinstance(prepared, Execution) and len(body) <= _MAX_KNOWN_REQUEST:
+                    self._requests.put(body, prepared, len(body) + _weight(prepared))
+        except (Malformed, Refused) as refused:
+            await _refuse(send, media, refused)
+            return
+        await self._answer(send, media, prepared, context)
+
+    async def _get(self, scope: Scope, receive: Receive, send: Send) -> None:
+        media = _negotiate(_headers(scope).accept, page=self._page is not None)
+        if media == HTML and self._page is not None:
+            await self._page()(scope, receive, send)
+            return
+        context = await self._context(scope)
+        try:
+            prepared = self._answering.prepare(asked_in_query(scope["query_string"]), safe=True)
+        except (Malformed, Refused) as refused:
+            await _refuse(send, media, refused)
+            return
+        except MutationRefused:
+            raise Problem(
+                405, "method-not-allowed", "Method not allowed", "A mutation needs POST.", (b"allow", b"POST")
+            ) from None
+        await self._answer(send, media, prepared, context)
+
+    async def _answer(self, send: Send, media: str, prepared: Drafts | Execution, context: Context) -> None:
+        body, failure = await self._answering.answer(prepared, context)
+        await _respond(send, failure if media == RESPONSE else 200, _CONTENT_TYPES[media], body, _VARY)
+
+
+def asked_in_body(body: bytes) -> Asked:
+    """The GraphQL request in a JSON body. Raises `Malformed`."""
+    try:
+        content = orjson.loads(body.removeprefix(_BOM))
+    except orjson.JSONDecodeError:
+        raise Malformed("The request body is not JSON in UTF-8.", "invalid-json") from None
+    if isinstance(content, list):
+        raise Malformed(
+            "Batches are not supported: send one operation with several root fields instead.", "batch-not-supported"
+        )
+    if not isinstance(content, dict):
+        raise Malformed("The request body must be a JSON object with the member query.")
+    return _asked(content)
+
+
+def asked_in_query(query_string: bytes) -> Asked:
+    """The GraphQL request in a query string. Raises `Malformed`."""
+    try:
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError:
+        raise Malformed("The query string is not form-encoded UTF-8.") from None
+    content: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in content:
+            raise Malformed("A parameter of the query string is given twice.")
+        content[name] = value
+    for name in ("variables", "extensions"):
+        if content.get(name):
+            try:
+                content[name] = orjson.loads(content[name])
+            except orjson.JSONDecodeError:
+                raise Malformed(f"{name} must be JSON.", "invalid-json") from None
+        else:
+            content.pop(name, None)
+    return _asked(content)
+
+
+def _asked(content: dict[str, Any]) -> Asked:
+    query = content.get("query")
+    name = content.get("operationName")
+    variables = content.get("variables")
+    extensions = content.get("extensions")
+    if query is None:
+        raise Malformed("The member query is missing.")
+    if not isinstance(query, str):
+        raise Malformed("query must be a string.")
+    if name is not None and not isinstance(name, str):
+        raise Malformed("operationName must be a string or null.")
+    if variables is not None and not isinstance(variables, dict):
+        raise Malformed("variables must be an object or null.")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise Malformed("extensions must be an object or null.")
+    return Asked(query, name, variables)
+
+
+def _headers(scope: Scope) -> Headers:
+    accept: bytes | None = None
+    content_type = content_length = content_encoding = None
+    for name, value in scope["headers"]:
+        if name == b"accept":
+            accept = value if accept is None else accept + b"," + value
+        elif name == b"content-type":
+            content_type = value.decode("latin-1")
+        elif name == b"content-length":
+            content_length = value.decode("latin-1")
+        elif name == b"content-encoding":
+            content_encoding = value.decode("latin-1")
+    return Headers(None if accept is None else accept.decode("latin-1"), content_type, content_length, content_encoding)
+
+
+def _negotiate(accept: str | None, *, page: bool) -> str:
+    media = answer_type(accept, page)
+    if media is None:
+        detail = f"The answer can be {RESPONSE} or {JSON}."
+        raise Problem(406, "not-acceptable", "Not acceptable", detail, _VARY)
+    return media
+
+
+async def _body(receive: Receive, content_length: str | None) -> bytes:
+    if content_length is not None and content_length.isdigit() and int(content_length) > MAX_BODY:
+        raise _too_large()
+    message: Message = await receive()
+    if message["type"] != "http.request":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if message.get("more_body"):
+        body = await _rest(receive, body)
+    if len(body) > MAX_BODY:
+        raise _too_large()
+    return body
+
+
+async def _rest(receive: Receive, first: bytes) -> bytes:
+    chunks, size, more = [first], len(first), True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Disconnected
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > MAX_BODY:
+            raise _too_large()
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _too_large() -> Problem:
+    return Problem(413, "too-large", "Content too large", f"The request body may hold {MAX_BODY:,} bytes.")
+
+
+def _weight(drafts: Drafts) -> int:
+    """Roughly the bytes that remembering this takes."""
+    return sum(500 + 150 * part.size for _, part in drafts if isinstance(part, Draft))
+
+
+async def _refuse(send: Send, media: str, refused: Malformed | Refused) -> None:
+    """A malformed request is 400 for everybody; one that was refused is 200 for clients of plain JSON."""
+    if isinstance(refused, Malformed):
+        await _respond(send, 400, _CONTENT_TYPES[media], refused.body, _VARY)
+        return
+    body = envelope(None, refused.errors, data=False)
+    await _respond(send, 400 if media == RESPONSE else 200, _CONTENT_TYPES[media], body, _VARY)
+
+
+async def _respond(send: Send, status: int, content_type: bytes, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _without_body(send: Send) -> Send:
+    """For HEAD: the headers of GET, and nothing after them."""
+
+    async def headers_only(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return headers_only
