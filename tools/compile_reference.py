@@ -153,15 +153,22 @@ def successions(source: Path) -> None:
 
 
 def postcodes(source: Path) -> None:
-    """One row a postcode; `municipalities` has the main one first, each with its share of the area."""
+    """One row a postcode; `municipalities` has the main one first, each with its share of the area.
+
+    Where the source has no main municipality, only a minor part is left of a row that was withdrawn: that postcode is
+    left out, for not found is better than found in the wrong place.
+    """
     areas: dict[str, list[Row]] = defaultdict(list)
     for row in read(source / "regions" / "postcodes.csv"):
         areas[row["pc4"]].append(row)
     rows = []
     for pc4, parts in sorted(areas.items()):
         parts.sort(key=lambda row: (row["is_primary"] != "1", -float(row["area_share"])))
-        held = "|".join(f"{row['municipality_code']}:{float(row['area_share']):g}" for row in parts)
         first = parts[0]
+        if first["is_primary"] != "1":
+            print(f"postcode {pc4} left out: no main municipality")
+            continue
+        held = "|".join(f"{row['municipality_code']}:{float(row['area_share']):g}" for row in parts)
         rows.append(
             {"pc4": pc4, "place": first["place_name"], "population": first["population_2021"], "municipalities": held}
         )
