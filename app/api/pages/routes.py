@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request, Response
 
 from app.api.pages.assets import serve
-from app.api.pages.rendering import CSP_DOCS, CSP_GRAPHIQL, LANGUAGES, html, language_of, page_headers, render
+from app.api.pages.rendering import CSP_GRAPHIQL, LANGUAGES, html, language_of, page_headers, render
 from app.api.pages.wellknown import CATALOG_TYPE, ROBOTS_TXT, api_catalog, security_txt
 from app.domain.errors import Invalid, Unavailable
 from app.domain.reading import Language
@@ -167,7 +167,7 @@ def pages(data: PageData, *, public_url: str | None, source_url: str | None = No
         )
 
     async def docs(request: Request) -> Response:
-        return html(request, "en", "docs.html", policy=CSP_DOCS)
+        return html(request, "en", "docs.html")
 
     async def static(request: Request, name: str) -> Response:
         return serve(request, name)

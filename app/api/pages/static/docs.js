@@ -2,6 +2,12 @@
 "use strict";
 
 (async () => {
+  // Swagger UI has a dark display but does not look at the preference of the visitor itself.
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+  dark.addEventListener("change", follow);
+  follow();
+
   const reference = document.getElementById("reference");
   try {
     const answer = await fetch("/v1/openapi.json", { headers: { Accept: "application/json" } });
@@ -16,7 +22,7 @@
       domNode: reference,
       deepLinking: true,
       filter: true,
-      docExpansion: "none",
+      docExpansion: "list",
       defaultModelsExpandDepth: 0,
       displayRequestDuration: true,
       validatorUrl: null,

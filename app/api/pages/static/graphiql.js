@@ -2,10 +2,22 @@
 "use strict";
 
 (() => {
-  const EXAMPLE = `# Welcome. Run this with Ctrl+Enter (Cmd+Enter on a Mac); Ctrl+Space shows what you can ask for.
-# Public data needs no token. With a token, add a header below: {"Authorization": "Bearer …"}
+  const EXAMPLE = `# Ctrl+Enter runs this (Cmd+Enter on a Mac);
+# Ctrl+Space shows what you can ask for.
+# Public data needs no token. For more, add a
+# header below: {"Authorization": "Bearer …"}
 
-{ hubs(first: 3) { nodes { slug name area { municipalityCount } } } }
+{
+  hubs(first: 3) {
+    nodes {
+      slug
+      name
+      area {
+        municipalityCount
+      }
+    }
+  }
+}
 `;
   const asked = new URLSearchParams(location.search);
   const fetcher = window.GraphiQL.createFetcher({ url: "/graphql" });

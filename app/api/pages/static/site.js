@@ -31,19 +31,25 @@
       result.replaceChildren();
       status.textContent = "";
       input.focus(); // a screen reader then reads the field with its error
+      form.scrollIntoView({ block: "nearest" });
     } else {
       input.removeAttribute("aria-invalid");
       input.setAttribute("aria-describedby", "q-hint");
     }
   }
 
-  function fillHub(form, hub) {
+  // On a small screen the answer may start below the edge: bring the question to the top, with the answer under it.
+  function bringIntoView() {
+    if (result.getBoundingClientRect().top > window.innerHeight * 0.6) form.parentElement.scrollIntoView();
+  }
+
+  function fillHub(made, hub) {
     const inList = document.getElementById(`hub-${hub.slug}`);
-    const link = slot(form, "hub-link");
+    const link = slot(made, "hub-link");
     link.textContent = hub.name;
     link.href = hub.website || `#hub-${hub.slug}`;
-    if (!inList || inList.dataset.basis !== "advice-report") slot(form, "proposed").remove();
-    return form;
+    if (!inList || inList.dataset.basis !== "advice-report") slot(made, "proposed").remove();
+    return made;
   }
 
   function municipality(location, open) {
@@ -100,9 +106,14 @@
         headers: { Accept: "application/json", "Accept-Language": document.documentElement.lang },
         signal: mine.signal,
       });
-      if (answer.status === 400) showError("invalid");
-      else if (answer.ok) show(asked, (await answer.json()).items);
-      else form.submit();
+      if (answer.status === 400) {
+        showError("invalid");
+      } else if (answer.ok) {
+        show(asked, (await answer.json()).items);
+        bringIntoView();
+      } else {
+        form.submit();
+      }
     } catch (problem) {
       if (problem.name !== "AbortError") form.submit();
     } finally {
