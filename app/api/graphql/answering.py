@@ -32,8 +32,8 @@ _MAX_COERCION_ERRORS = 20
 Drafts = tuple[tuple[bytes, bytes | Draft], ...]
 
 
-class Asked(NamedTuple):
-    """What a GraphQL request holds."""
+class Parameters(NamedTuple):
+    """The parameters of a GraphQL request."""
 
     query: str
     operation_name: str | None = None
@@ -79,16 +79,16 @@ class Answering:
         self._planner = Planner(self._schema, projected, limits)
         self._constants: Recent[Operation, bytes] = Recent(_KNOWN_INTROSPECTION)
 
-    def prepare(self, asked: Asked, *, safe: bool) -> Drafts | Execution:
+    def prepare(self, parameters: Parameters, *, safe: bool) -> Drafts | Execution:
         """Finds, checks and plans the operation. Raises `Refused`; `MutationRefused` where only queries are `safe`."""
-        document = self._documents.get(asked.query)
+        document = self._documents.get(parameters.query)
         try:
-            operation = document.operation(asked.operation_name)
+            operation = document.operation(parameters.operation_name)
             if safe and operation.node.operation is OperationType.MUTATION:
                 raise MutationRefused
             if operation.node.operation is OperationType.SUBSCRIPTION:
-                raise GraphQLError("Subscriptions are not answered here.", extensions={"code": "not-a-subscription"})
-            variables = self._coerce(operation, asked.variables or {})
+                raise GraphQLError("Subscriptions are not answered here.", extensions={"code": "no-subscriptions"})
+            variables = self._coerce(operation, parameters.variables or {})
             plan = self._planner.plan(operation, variables)
             if plan is not None:
                 return plan.drafts(variables, self._limits)
@@ -97,7 +97,7 @@ class Answering:
             raise Refused([errors.of_request(error, "invalid-input")]) from None
         except DomainError as error:
             raise Refused([errors.of_domain(error)]) from None
-        return Execution(operation, asked.variables or {}, _is_constant(operation))
+        return Execution(operation, parameters.variables or {}, _is_constant(operation))
 
     async def answer(self, prepared: Drafts | Execution, context: Context) -> Answered:
         """Runs what was prepared. Never raises: what goes wrong is in the answer."""

@@ -1,4 +1,4 @@
-"""From what went wrong to a GraphQL error. The codes are those of the domain, so that REST and GraphQL agree."""
+"""From what went wrong to a GraphQL error. The codes are those of the domain, as in `app/api/problems.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from app.domain.errors import DomainError, Fault, Forbidden, Invalid, Stale, Unauthenticated, Unavailable
+from app.api import problems
+from app.domain.errors import DomainError, Invalid, Stale
 
 _log = structlog.get_logger("graphql")
 
@@ -30,12 +31,8 @@ _REASONS = (
 )
 _ENUM = re.compile(r"does not exist in '(\w+)' enum\.")
 
-_STATUS: tuple[tuple[type[DomainError], int], ...] = (
-    (Invalid, 400),
-    (Unauthenticated, 401),
-    (Forbidden, 403),
-    (Unavailable, 503),
-)
+# Statuses that an answer without data may have; with any other refusal it is an ordinary answer that holds errors.
+_STATUSES = (400, 401, 403, 503)
 
 
 def of_request(error: GraphQLError, code: str) -> dict[str, Any]:
@@ -58,9 +55,9 @@ def of_domain(error: DomainError, path: list[str | int] | None = None) -> dict[s
     """A refusal of the domain, with every fault."""
     extensions: dict[str, Any] = {"code": error.code, **error.extra}
     if isinstance(error, Invalid):
-        extensions["errors"] = [_fault(fault) for fault in error.faults]
+        extensions["errors"] = [problems.as_dict(fault) for fault in error.faults]
     if isinstance(error, Stale):
-        extensions["current"] = error.current
+        extensions["currentVersion"] = error.current
     formatted: dict[str, Any] = {"message": error.detail}
     if path is not None:
         formatted["path"] = path
@@ -97,7 +94,8 @@ def of_execution(error: GraphQLError, request_id: str) -> dict[str, Any]:
 def status_of(error: BaseException | None) -> int:
     """The HTTP status of an answer without data, for clients of `application/graphql-response+json`."""
     if isinstance(error, DomainError):
-        return next((status for kind, status in _STATUS if isinstance(error, kind)), 200)
+        status, _ = problems.status_of(error)
+        return status if status in _STATUSES else 200
     return 200 if error is None else 500
 
 
@@ -118,7 +116,3 @@ def _reason(why: str) -> str:
         if found is not None:
             return found[0]
     return "it does not fit the type"
-
-
-def _fault(fault: Fault) -> dict[str, str]:
-    return {"in": fault.where, "location": fault.location, "code": fault.code, "detail": fault.detail}

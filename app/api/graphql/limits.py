@@ -22,6 +22,8 @@ from graphql import (
 
 # Fragments may be chained without adding depth: this is how far a chain is followed before it counts as too deep.
 _MAX_DESCENT = 100
+# Spreading fragments can multiply fields beyond any integer of JSON.
+_MANY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ _HINTS = {
     "limit-root-fields": "Ask once for a list with a filter instead of once for each item, or split the query.",
     "limit-fields": "Ask for fewer fields, or split the query.",
     "limit-introspection": "Read the schema in one plain introspection query, or from the published schema file.",
+    "limit-complexity": "Select each field once, and use fewer fragments.",
     "limit-cost": "Ask for fewer rows (a smaller `first`, then page with `after`) or fewer lists within lists.",
 }
 _WHAT = {
@@ -70,6 +73,7 @@ _WHAT = {
     "limit-root-fields": "root fields",
     "limit-fields": "fields",
     "limit-introspection": "fields or levels of introspection",
+    "limit-complexity": "or more comparisons of fields and fragments",
     "limit-cost": "rows times fields",
 }
 
@@ -147,9 +151,9 @@ class _Survey:
                 reach = self._fragment(node.name.value, descent)
             else:  # pragma: no cover - the grammar has no other selection
                 continue
-            width += reach.width
+            width = min(width + reach.width, _MANY)
             depth = max(depth, reach.depth)
-            fields += reach.fields
+            fields = min(fields + reach.fields, _MANY)
         return Extent(width, depth, fields)
 
     def _field(self, node: FieldNode, descent: int) -> Extent:

@@ -11,12 +11,14 @@ import orjson
 import strawberry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.graphql.answering import Answering, Asked, Drafts, Execution, MutationRefused, envelope
+from app.api.graphql.answering import Answering, Drafts, Execution, MutationRefused, Parameters, envelope
 from app.api.graphql.documents import Recent, Refused
 from app.api.graphql.executing import Context
 from app.api.graphql.limits import Limits
 from app.api.graphql.negotiation import HTML, JSON, RESPONSE, answer_type, is_readable
 from app.api.graphql.selecting import Draft, Projected
+from app.api.problems import PROBLEM_JSON, HttpProblem, problem
+from app.domain.errors import DomainError, TooLarge
 from app.domain.reading import Reader
 
 MAX_BODY = 1_000_000
@@ -36,18 +38,6 @@ class Headers(NamedTuple):
     content_encoding: str | None
 
 
-class Problem(Exception):
-    """A fault of the HTTP request, answered with problem details."""
-
-    def __init__(self, status: int, code: str, title: str, detail: str, *headers: tuple[bytes, bytes]) -> None:
-        super().__init__(code)
-        self.status = status
-        self.headers = headers
-        self.body = orjson.dumps(
-            {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
-        )
-
-
 class Malformed(Exception):
     """A request that holds no GraphQL: 400, whatever the media type."""
 
@@ -63,8 +53,7 @@ class Disconnected(Exception):
 class GraphQLEndpoint:
     """The ASGI application at `/graphql`.
 
-    `context` tells who asks, from the ASGI scope; it may raise domain errors, which pass through to the application's
-    own handlers. `page` gives the response for a browser, `today` the day in Europe/Amsterdam.
+    `context` tells who asks, from the ASGI scope; it may raise domain errors, which become problems. `page` gives the response for a browser, `today` the day in Europe/Amsterdam.
     """
 
     def __init__(
@@ -85,21 +74,19 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
+        if method == "HEAD":
+            send = _without_body(send)
         try:
             if method == "POST":
                 await self._post(scope, receive, send)
             elif method in ("GET", "HEAD"):
-                await self._get(scope, receive, _without_body(send) if method == "HEAD" else send)
+                await self._get(scope, receive, send)
             else:
-                raise Problem(
-                    405,
-                    "method-not-allowed",
-                    "Method not allowed",
-                    "GraphQL is asked with GET or POST.",
-                    (b"allow", b"GET, HEAD, POST"),
-                )
-        except Problem as problem:
-            await _respond(send, problem.status, b"application/problem+json", problem.body, *problem.headers)
+                raise _method_not_allowed("GraphQL is asked with GET or POST.", "GET, HEAD, POST")
+        except DomainError as error:
+            status, headers, body = problem(error)
+            more = [(name.encode(), value.encode()) for name, value in headers.items()]
+            await _respond(send, status, PROBLEM_JSON, body, *more)
         except Disconnected:
             return
 
@@ -107,19 +94,13 @@ class GraphQLEndpoint:
         headers = _headers(scope)
         media = _negotiate(headers.accept, page=False)
         if not is_readable(headers.content_type) or headers.content_encoding not in (None, "identity"):
-            raise Problem(
-                415,
-                "unsupported-media-type",
-                "Unsupported media type",
-                "The request body must be application/json in UTF-8, without content encoding.",
-                (b"accept-post", b"application/json"),
-            )
+            raise _unreadable()
         body = await _body(receive, headers.content_length)
         context = await self._context(scope)
         prepared: Drafts | Execution | None = self._requests.get(body)
         try:
             if prepared is None:
-                prepared = self._answering.prepare(asked_in_body(body), safe=False)
+                prepared = self._answering.prepare(parameters_in_body(body), safe=False)
                 if not isinstance(prepared, Execution) and len(body) <= _MAX_KNOWN_REQUEST:
                     self._requests.put(body, prepared, len(body) + _weight(prepared))
         except (Malformed, Refused) as refused:
@@ -134,14 +115,12 @@ class GraphQLEndpoint:
             return
         context = await self._context(scope)
         try:
-            prepared = self._answering.prepare(asked_in_query(scope["query_string"]), safe=True)
+            prepared = self._answering.prepare(parameters_in_query(scope["query_string"]), safe=True)
         except (Malformed, Refused) as refused:
             await _refuse(send, media, refused)
             return
         except MutationRefused:
-            raise Problem(
-                405, "method-not-allowed", "Method not allowed", "A mutation needs POST.", (b"allow", b"POST")
-            ) from None
+            raise _method_not_allowed("A mutation needs POST.", "POST") from None
         await self._answer(send, media, prepared, context)
 
     async def _answer(self, send: Send, media: str, prepared: Drafts | Execution, context: Context) -> None:
@@ -149,7 +128,7 @@ class GraphQLEndpoint:
         await _respond(send, failure if media == RESPONSE else 200, _CONTENT_TYPES[media], body, _VARY)
 
 
-def asked_in_body(body: bytes) -> Asked:
+def parameters_in_body(body: bytes) -> Parameters:
     """The GraphQL request in a JSON body. Raises `Malformed`."""
     try:
         content = orjson.loads(body.removeprefix(_BOM))
@@ -161,10 +140,10 @@ def asked_in_body(body: bytes) -> Asked:
         )
     if not isinstance(content, dict):
         raise Malformed("The request body must be a JSON object with the member query.")
-    return _asked(content)
+    return _parameters(content)
 
 
-def asked_in_query(query_string: bytes) -> Asked:
+def parameters_in_query(query_string: bytes) -> Parameters:
     """The GraphQL request in a query string. Raises `Malformed`."""
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=20)
@@ -183,10 +162,10 @@ def asked_in_query(query_string: bytes) -> Asked:
                 raise Malformed(f"{name} must be JSON.", "invalid-json") from None
         else:
             content.pop(name, None)
-    return _asked(content)
+    return _parameters(content)
 
 
-def _asked(content: dict[str, Any]) -> Asked:
+def _parameters(content: dict[str, Any]) -> Parameters:
     query = content.get("query")
     name = content.get("operationName")
     variables = content.get("variables")
@@ -201,7 +180,7 @@ def _asked(content: dict[str, Any]) -> Asked:
         raise Malformed("variables must be an object or null.")
     if extensions is not None and not isinstance(extensions, dict):
         raise Malformed("extensions must be an object or null.")
-    return Asked(query, name, variables)
+    return Parameters(query, name, variables)
 
 
 def _headers(scope: Scope) -> Headers:
@@ -223,7 +202,7 @@ def _negotiate(accept: str | None, *, page: bool) -> str:
     media = answer_type(accept, page)
     if media is None:
         detail = f"The answer can be {RESPONSE} or {JSON}."
-        raise Problem(406, "not-acceptable", "Not acceptable", detail, _VARY)
+        raise HttpProblem(406, "Not acceptable", detail, code="not-acceptable", headers={"vary": "Accept"})
     return media
 
 
@@ -255,8 +234,18 @@ async def _rest(receive: Receive, first: bytes) -> bytes:
     return b"".join(chunks)
 
 
-def _too_large() -> Problem:
-    return Problem(413, "too-large", "Content too large", f"The request body may hold {MAX_BODY:,} bytes.")
+def _method_not_allowed(detail: str, allow: str) -> HttpProblem:
+    return HttpProblem(405, "Method not allowed", detail, code="method-not-allowed", headers={"allow": allow})
+
+
+def _unreadable() -> HttpProblem:
+    detail = "The request body must be application/json in UTF-8, without content encoding."
+    headers = {"accept-post": "application/json"}
+    return HttpProblem(415, "Unsupported media type", detail, code="unsupported-media-type", headers=headers)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(f"The request body may hold {MAX_BODY:,} bytes.")
 
 
 def _weight(drafts: Drafts) -> int:
