@@ -37,3 +37,8 @@ def may_change_hub(actor: Actor, slug: str) -> bool:
 def may_change_organisations(actor: Actor) -> bool:
     """The directory of organisations: any hub may add to it, and the national coordination."""
     return actor.role in ("hub", "national")
+
+
+def may_change_organisation(actor: Actor, created_by_hub: str | None) -> bool:
+    """One organisation: the hub that added it, and the national coordination."""
+    return actor.role == "national" or (actor.role == "hub" and actor.hub is not None and actor.hub == created_by_hub)

@@ -37,8 +37,8 @@ class Carried:
     def spans(self, code: str) -> Iterator[Span[Shares]]:
         """Where the municipality lies over its life, one span for each edition in force."""
         begin, end = self._municipalities.life[code]
-        for year, start, stop in self.windows():
-            start, stop = max(start, begin), min(stop, end)
+        for year, opens, closes in self.windows():
+            start, stop = max(opens, begin), min(closes, end)
             if start < stop and (shares := self.shares(code, year)):
                 yield start, stop, shares
 

@@ -8,7 +8,7 @@ compiled statement.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal, Protocol
 
@@ -102,9 +102,10 @@ class EdgeShape:
 
 @dataclass(frozen=True, slots=True)
 class NounShape:
-    """The names that a view declares. `default` are the fields that REST shows without `fields`."""
+    """The names that a view declares. `coded` are the filters whose value must be a code, with the kind of code."""
 
     fields: frozenset[str]
     edges: Mapping[str, EdgeShape]
     filters: frozenset[str]
     sorts: tuple[str, ...]
+    coded: Mapping[str, str] = field(default_factory=dict)

@@ -31,7 +31,8 @@ AWAY = (
 # The schema is of another release: the watch says which, this only keeps it from being our own fault.
 OTHER_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InsufficientPrivilegeError)
 
-Connection = asyncpg.pool.PoolConnectionProxy
+Connection = Any
+"""A pooled asyncpg connection; asyncpg has no types of its own."""
 
 
 async def _bytes_for_json(connection: asyncpg.Connection) -> None:
@@ -48,7 +49,9 @@ async def _keep(connection: asyncpg.Connection) -> None:
 class Database:
     """`role` is taken on after connecting, where one address serves owner and service alike."""
 
-    def __init__(self, url: str, *, size: int = 16, statement_timeout_seconds: float = 10.0, role: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, size: int = 16, statement_timeout_seconds: float = 10.0, role: str | None = None
+    ) -> None:
         self._url = url
         self._size = size
         self._settings = {
@@ -83,7 +86,7 @@ class Database:
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), 5)
-            except (asyncio.TimeoutError, *AWAY):
+            except (TimeoutError, *AWAY):
                 self._pool.terminate()
 
     @property
@@ -101,7 +104,9 @@ class Database:
                     raise Unavailable(ADVICE) from error
                 await self.pool.expire_connections()
             except asyncpg.QueryCanceledError as error:
-                raise Unavailable("This question takes longer than the service allows. Ask for less at a time.") from error
+                raise Unavailable(
+                    "This question takes longer than the service allows. Ask for less at a time."
+                ) from error
             except OTHER_SCHEMA as error:
                 raise Unavailable("The database does not have the tables of this release.") from error
         raise AssertionError

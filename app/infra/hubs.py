@@ -76,7 +76,10 @@ def _challenges(cx: Context, row: Any) -> Expression:
     text = cast(item.c.value, JSONB).op("->>")(literal_column(f"'{cx.language}'"))
     listed = func.json_agg(text)
     return (
-        select(func.coalesce(listed, literal_column("'[]'::json"))).select_from(item).correlate(row.id.table).scalar_subquery()
+        select(func.coalesce(listed, literal_column("'[]'::json")))
+        .select_from(item)
+        .correlate(row.id.table)
+        .scalar_subquery()
     )
 
 
@@ -84,8 +87,19 @@ def _area(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     """The area that holds on the date, with the figures of the region it makes."""
     a, r = hub_area.alias(), region_period.alias()
     found = (
-        select(a.c.hub_id, a.c.valid_from, a.c.regions, a.c.plus, a.c.minus, r.c.region_id, r.c.code, r.c.municipality_count,
-               r.c.population, r.c.population_date, row.published.label("published"))
+        select(
+            a.c.hub_id,
+            a.c.valid_from,
+            a.c.regions,
+            a.c.plus,
+            a.c.minus,
+            r.c.region_id,
+            r.c.code,
+            r.c.municipality_count,
+            r.c.population,
+            r.c.population_date,
+            row.published.label("published"),
+        )
         .select_from(a.join(r, and_(r.c.code == row.area_code, valid(r.c, cx))))
         .where(a.c.hub_id == row.id, a.c.valid_from <= cx.as_of)
         .order_by(a.c.valid_from.desc())
@@ -98,10 +112,17 @@ def _area(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
 
 def _area_definition(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     """The same row again, as the definition of the area."""
-    same = select(
-        row.hub_id.label("hub_id"), row.valid_from.label("valid_from"), row.regions.label("regions"),
-        row.plus.label("plus"), row.minus.label("minus"),
-    ).correlate(row.hub_id.table).subquery()
+    same = (
+        select(
+            row.hub_id.label("hub_id"),
+            row.valid_from.label("valid_from"),
+            row.regions.label("regions"),
+            row.plus.label("plus"),
+            row.minus.label("minus"),
+        )
+        .correlate(row.hub_id.table)
+        .subquery()
+    )
     return Rows(same)
 
 
@@ -113,7 +134,12 @@ def _named_in(column: str) -> Edge:
 
 
 def _published(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
-    same = select(row.published.label("published")).where(row.published.is_not(None)).correlate(row.hub_id.table).subquery()
+    same = (
+        select(row.published.label("published"))
+        .where(row.published.is_not(None))
+        .correlate(row.hub_id.table)
+        .subquery()
+    )
     return Rows(same)
 
 
@@ -129,9 +155,8 @@ def _area_region(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
 def _hub_overlaps(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     """Overlaps of the hub's area: those of its region, seen from the hub."""
     area = region_period.alias()
-    mine = (
-        select(area.c.region_id, area.c.population_weight, area.c.weight, area.c.population_date)
-        .where(area.c.code == row.area_code, valid(area.c, cx))
+    mine = select(area.c.region_id, area.c.population_weight, area.c.weight, area.c.population_date).where(
+        area.c.code == row.area_code, valid(area.c, cx)
     )
     return REGION.edges["overlaps"].rows(cx, mine.correlate(row.id.table).subquery().c, args)
 
@@ -140,7 +165,10 @@ def _issues(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     """What the report asks and is not so: one director for each workfield, of three different organisations."""
     w, s = term.alias(), hub_steering.alias()
     seats = (
-        select(func.count()).where(s.c.hub_id == row.id, s.c.workfield == w.c.code).correlate(row.id.table, w).scalar_subquery()
+        select(func.count())
+        .where(s.c.hub_id == row.id, s.c.workfield == w.c.code)
+        .correlate(row.id.table, w)
+        .scalar_subquery()
     )
     by_workfield = (
         select(
@@ -152,7 +180,7 @@ def _issues(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
         .correlate(row.id.table)
     )
     t = hub_steering.alias()
-    twice = (
+    twice: Any = (
         select(literal_column("'same-organisation'"), cast(null(), Text), literal_column("99"))
         .where(t.c.hub_id == row.id)
         .group_by(t.c.organisation_id)
@@ -228,7 +256,11 @@ HUB = View(
 )
 
 HUB_PARTS = (
-    View("hub-phase", lambda cx, given: Rows(hub_phase), {"phase": lambda cx, r: r.phase, "from": lambda cx, r: r.valid_from}),
+    View(
+        "hub-phase",
+        lambda cx, given: Rows(hub_phase),
+        {"phase": lambda cx, r: r.phase, "from": lambda cx, r: r.valid_from},
+    ),
     View(
         "hub-host",
         lambda cx, given: Rows(hub_host),

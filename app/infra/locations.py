@@ -49,7 +49,10 @@ def _starts(cx: Context, given: Mapping[str, Expression]) -> Any:
         p = postcode.alias()
         rank = case((p.c.is_primary, 0), else_=1)
         return select(
-            p.c.municipality_id.label("id"), rank.label("rank"), p.c.place.label("place"), p.c.area_share.label("area_share")
+            p.c.municipality_id.label("id"),
+            rank.label("rank"),
+            p.c.place.label("place"),
+            p.c.area_share.label("area_share"),
         ).where(p.c.pc4 == given["postcode"])
     r = region.alias()
     return select(r.c.id, cast(literal_column("0"), Integer).label("rank"), *_nobody()).where(
@@ -75,12 +78,16 @@ def _carried(cx: Context, given: Mapping[str, Expression]) -> FromClause:
         .where(s.c.change != literal_column("'boundary-change'"))
     )
     reached = reached.union(step)
-    return select(
-        reached.c.id,
-        func.min(reached.c.rank).label("rank"),
-        func.min(reached.c.place).label("place"),
-        func.max(reached.c.area_share).label("area_share"),
-    ).group_by(reached.c.id).subquery()
+    return (
+        select(
+            reached.c.id,
+            func.min(reached.c.rank).label("rank"),
+            func.min(reached.c.place).label("place"),
+            func.max(reached.c.area_share).label("area_share"),
+        )
+        .group_by(reached.c.id)
+        .subquery()
+    )
 
 
 def _named(cx: Context, text: Expression) -> FromClause:
@@ -96,16 +103,22 @@ def _named(cx: Context, text: Expression) -> FromClause:
         r.c.scheme == literal_column("'gemeente'"), valid(r.c, cx), r.c.search.contains(text)
     )
     exact = case((p.c.search == text, 1), else_=2)
-    by_place = select(
-        p.c.municipality_id, exact, p.c.place, cast(null(), Double)
-    ).where(p.c.search.startswith(text), p.c.is_primary)
+    by_place = select(p.c.municipality_id, exact, p.c.place, cast(null(), Double)).where(
+        p.c.search.startswith(text), p.c.is_primary
+    )
     either = by_name.union_all(by_place).subquery()
-    return select(
-        either.c.id,
-        func.min(either.c.rank).label("rank"),
-        func.min(either.c.place).label("place"),
-        func.max(either.c.area_share).label("area_share"),
-    ).group_by(either.c.id).order_by(literal_column("2"), literal_column("1")).limit(literal_column(str(MOST_LOCATIONS * 5))).subquery()
+    return (
+        select(
+            either.c.id,
+            func.min(either.c.rank).label("rank"),
+            func.min(either.c.place).label("place"),
+            func.max(either.c.area_share).label("area_share"),
+        )
+        .group_by(either.c.id)
+        .order_by(literal_column("2"), literal_column("1"))
+        .limit(literal_column(str(MOST_LOCATIONS * 5)))
+        .subquery()
+    )
 
 
 def _locations(cx: Context, given: Mapping[str, Expression]) -> Rows:
@@ -130,12 +143,15 @@ def _located_regions(cx: Context, row: Any, args: Mapping[str, Expression]) -> R
     m, r, s = membership.alias(), region_period.alias(), scheme.alias()
     found = (
         select(
-            r.c.region_id, r.c.code, r.c.scheme, r.c.name, s.c.rank, m.c.share,
+            r.c.region_id,
+            r.c.code,
+            r.c.scheme,
+            r.c.name,
+            s.c.rank,
+            m.c.share,
             and_(s.c.assumed_shares, m.c.share < 1).label("assumed"),
         )
-        .select_from(
-            m.join(r, and_(r.c.region_id == m.c.region_id, valid(r.c, cx))).join(s, s.c.code == m.c.scheme)
-        )
+        .select_from(m.join(r, and_(r.c.region_id == m.c.region_id, valid(r.c, cx))).join(s, s.c.code == m.c.scheme))
         .where(m.c.municipality_id == row.region_id, valid(m.c, cx), m.c.scheme != literal_column("'gemeente'"))
         .correlate(row.region_id.table)
         .subquery()
@@ -154,7 +170,7 @@ def hubs_covering(cx: Context, municipality_id: Expression) -> Rows:
             m.c.scheme == literal_column("'participatiehub'"),
             valid(m.c, cx),
         )
-        .correlate(municipality_id.table)  # type: ignore[attr-defined]
+        .correlate(municipality_id.table)
         .subquery()
     )
     return Rows(found, (), (found.c.municipality_count, found.c.sort_name, found.c.slug))

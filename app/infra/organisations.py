@@ -32,17 +32,21 @@ def organisation_edge(column: str = "organisation_id") -> Edge:
 
 
 def _regions(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
-    within = select(organisation_region.c.region_id).where(organisation_region.c.organisation_id == row.id)
+    within = (
+        select(organisation_region.c.region_id)
+        .where(organisation_region.c.organisation_id == row.id)
+        .correlate(row.id.table)
+    )
     return regions_where(cx, lambda r: r.region_id.in_(within))
 
 
-def _involved(hub_id: Expression | None = None, organisation_id: Expression | None = None) -> Any:
+def _involved(hub_id: Expression | None = None, organisation_id: Any = None) -> Any:
     """Pairs of hub and organisation, whatever the tie: member, host or steering group."""
     ties = []
     for table in (hub_member, hub_host, hub_steering):
         tie = select(table.c.hub_id if organisation_id is not None else table.c.organisation_id)
         if organisation_id is not None:
-            tie = tie.where(table.c.organisation_id == organisation_id)
+            tie = tie.where(table.c.organisation_id == organisation_id).correlate(organisation_id.table)
         if hub_id is not None:
             tie = tie.where(table.c.hub_id == hub_id)
         ties.append(tie)
@@ -60,7 +64,9 @@ def _of_hub(cx: Context, row: Any, slug: Expression) -> Expression:
 
 
 def _in_region(cx: Context, row: Any, code: Expression) -> Expression:
-    within = select(organisation_region.c.organisation_id).where(organisation_region.c.region_id.in_(touching(cx, code)))
+    within = select(organisation_region.c.organisation_id).where(
+        organisation_region.c.region_id.in_(touching(cx, code))
+    )
     return row.id.in_(within)  # type: ignore[no-any-return]
 
 

@@ -20,26 +20,20 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Text,
-    and_,
     bindparam,
     case,
     cast,
-    false,
     func,
     lateral,
-    literal,
     literal_column,
     null,
-    or_,
     select,
-    text,
     true,
     tuple_,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import JSON, TypeEngine
 
-from app.domain.errors import Fault, Invalid
 from app.domain.reading import EdgeShape, Language, NounShape, Pick, Shape
 
 Expression = ColumnElement[Any]
@@ -124,16 +118,18 @@ class View:
 
     def shape(self) -> NounShape:
         edges = {name: EdgeShape(edge.noun, edge.many, tuple(edge.args)) for name, edge in self.edges.items()}
-        return NounShape(frozenset(self.fields), edges, frozenset(self.filters), tuple(self.sorts))
+        coded = {name: filter_.codes for name, filter_ in self.filters.items() if filter_.codes}
+        return NounShape(frozenset(self.fields), edges, frozenset(self.filters), tuple(self.sorts), coded)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """Compiled text with the names of its parameters in order: `s<selection>_v<value>`, `_as_of`, `_c<cursor part>`,
-    and `cursor_secret`, `cursor_expiry`, `s<selection>_bind`."""
+    and `cursor_secret`, `cursor_expiry`, `s<selection>_bind`. `constants` are those that no request decides."""
 
     sql: str
     parameters: tuple[str, ...]
+    constants: Mapping[str, Any]
 
 
 class Projection:
@@ -152,9 +148,10 @@ class Projection:
             columns += [part.c.body, part.c.next, part.c.version]
         statement = select(*(column.label(f"c{i}") for i, column in enumerate(columns))).select_from(source)
         compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
-        return Statement(str(compiled), tuple(compiled.positiontup or ()))
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return Statement(str(compiled), tuple(compiled.positiontup or ()), constants)
 
-    def _select(self, shape: Shape, cx: Context) -> Select[Any]:
+    def _select(self, shape: Shape, cx: Context) -> Select[*tuple[Any, ...]]:
         view = self.views[shape.noun]
         given = {name: cx.value(index, view.filters[name].type_) for name, index in shape.filters}
         rows = view.rows(cx, given)
@@ -165,20 +162,28 @@ class Projection:
             return self._list(shape, view, rows, where, cx)
         return self._page(shape, view, rows, where, cx)
 
-    def _one(self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context) -> Select[Any]:
+    def _one(
+        self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context
+    ) -> Select[*tuple[Any, ...]]:
         version = view.version(rows.row.c) if view.version else cast(null(), Integer)
         body = self._object(view, shape.picks, rows.row.c, cx)
         found = select(body.label("body"), version.label("version")).select_from(rows.row).where(*where).limit(1)
         one = found.subquery()
         return select(one.c.body, cast(null(), Text).label("next"), one.c.version)
 
-    def _list(self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context) -> Select[Any]:
+    def _list(
+        self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context
+    ) -> Select[*tuple[Any, ...]]:
         items = _array(self._object(view, shape.picks, rows.row.c, cx), rows.order)
-        return select(
-            items.label("body"), cast(null(), Text).label("next"), cast(null(), Integer).label("version")
-        ).select_from(rows.row).where(*where)
+        return (
+            select(items.label("body"), cast(null(), Text).label("next"), cast(null(), Integer).label("version"))
+            .select_from(rows.row)
+            .where(*where)
+        )
 
-    def _page(self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context) -> Select[Any]:
+    def _page(
+        self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context
+    ) -> Select[*tuple[Any, ...]]:
         descending = shape.sort.startswith("-")
         keys = view.sorts[shape.sort.removeprefix("-")]
         columns = [rows.row.c[key.column] for key in keys]
@@ -198,7 +203,9 @@ class Projection:
             body = _array(self._object(view, shape.picks, page.c, cx), (page.c.place,), shown)
         else:
             body = self._connection(shape, view, page.c, cursor, shown, more, cx)
-        return select(body.label("body"), following.label("next"), cast(null(), Integer).label("version")).select_from(page)
+        return select(body.label("body"), following.label("next"), cast(null(), Integer).label("version")).select_from(
+            page
+        )
 
     def _connection(
         self, shape: Shape, view: View, row: Any, cursor: Expression, shown: Expression, more: Expression, cx: Context
@@ -307,10 +314,10 @@ def _cursor(columns: Sequence[Expression], cx: Context) -> Expression:
     secret = bindparam("cursor_secret", type_=LargeBinary)
     bound = func.convert_to(bindparam(f"s{cx.position}_bind", type_=Text), literal_column("'UTF8'"))
     inner = func.sha256(secret.op("||")(bound).op("||")(payload))
-    signature = func.left(func.encode(func.sha256(secret.op("||")(inner)), literal_column("'hex'")), literal_column("32"))
-    body = func.translate(func.encode(payload, literal_column("'base64'")), literal_column(r"E'+/=\n'"), literal_column("'-_'"))
+    signature = func.left(
+        func.encode(func.sha256(secret.op("||")(inner)), literal_column("'hex'")), literal_column("32")
+    )
+    body = func.translate(
+        func.encode(payload, literal_column("'base64'")), literal_column(r"E'+/=\n'"), literal_column("'-_'")
+    )
     return func.concat(body, literal_column("'.'"), signature)
-
-
-__all__ = ["Context", "Edge", "Fault", "Filter", "Invalid", "Key", "Projection", "Rows", "Statement", "View"]
-_ = (and_, false, literal, or_, text)

@@ -19,7 +19,7 @@ from app.domain.access import Actor
 from app.domain.errors import Fault, Invalid
 from app.domain.reading import Answer, Language, NounShape, Selection, Shape
 from app.infra.database import Database
-from app.infra.projection import Projection, Statement
+from app.infra.projection import Key, Projection, Statement
 
 MOST_STATEMENTS = 1_000
 _INVALID_CURSOR = "This cursor is not one of ours, belongs to another question, or is too old. Start again without it."
@@ -50,7 +50,7 @@ class Signer:
                 raise ValueError
         except (ValueError, TypeError) as error:
             raise Invalid([Fault("query", "cursor", "invalid-cursor", _INVALID_CURSOR)]) from error
-        return keys
+        return list(keys)
 
 
 class PostgresReader:
@@ -66,9 +66,7 @@ class PostgresReader:
     def nouns(self) -> Mapping[str, NounShape]:
         return self._nouns
 
-    async def read(
-        self, selections: Sequence[Selection], *, actor: Actor, language: Language
-    ) -> list[Answer]:
+    async def read(self, selections: Sequence[Selection], *, actor: Actor, language: Language) -> list[Answer]:
         """See the port."""
         statement = self.statement(tuple(s.shape for s in selections), language)
         row = await self._database.row(statement.sql, *self.arguments(statement, selections, actor))
@@ -89,7 +87,7 @@ class PostgresReader:
 
     def arguments(self, statement: Statement, selections: Sequence[Selection], actor: Actor) -> list[Any]:
         """The values of a statement's parameters, in its order."""
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = dict(statement.constants)
         for position, selection in enumerate(selections):
             prefix = f"s{position}_"
             values[prefix + "as_of"] = selection.as_of
@@ -109,11 +107,14 @@ class PostgresReader:
         keys = self._projection.views[shape.noun].sorts[shape.sort.removeprefix("-")]
         parts = self._signer.parts(selection.after or "", bind)
         for index, (key, part) in enumerate(zip(keys, parts, strict=True)):
-            if isinstance(key.type_, Uuid):
-                part = UUID(part)
-            elif isinstance(key.type_, Date):
-                part = date.fromisoformat(part)
-            values[f"{prefix}c{index}"] = part
+            values[f"{prefix}c{index}"] = _typed(key, part)
+
+
+def _typed(key: Key, part: Any) -> Any:
+    """A part of a cursor as the column's type: JSON has no ids and no dates."""
+    if isinstance(key.type_, Uuid):
+        return UUID(part)
+    return date.fromisoformat(part) if isinstance(key.type_, Date) else part
 
 
 def _bind(selection: Selection, actor: Actor) -> str:

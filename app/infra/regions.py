@@ -10,7 +10,9 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     FromClause,
+    Integer,
     Numeric,
+    Select,
     SmallInteger,
     Text,
     and_,
@@ -55,18 +57,20 @@ def regions_where(cx: Context, condition: Any) -> Rows:
     return Rows(row, (valid(row.c, cx), condition(row.c)), (row.c.sort_name, row.c.code))
 
 
-def covering(cx: Context, code: Expression) -> Expression:
+def covering(cx: Context, code: Expression) -> Select[*tuple[Any, ...]]:
     """Ids of the regions, of any scheme, in which the municipality with this code lies."""
     m, g = membership.alias(), region.alias()
     return select(m.c.region_id).join(g, g.c.id == m.c.municipality_id).where(g.c.code == code, valid(m.c, cx))
 
 
-def touching(cx: Context, code: Expression) -> Expression:
+def touching(cx: Context, code: Expression) -> Select[*tuple[Any, ...]]:
     """Ids of the regions, of any scheme, that share a municipality with the region of this code."""
     mine, other, r = membership.alias(), membership.alias(), region.alias()
     return (
         select(other.c.region_id)
-        .select_from(r.join(mine, mine.c.region_id == r.c.id).join(other, other.c.municipality_id == mine.c.municipality_id))
+        .select_from(
+            r.join(mine, mine.c.region_id == r.c.id).join(other, other.c.municipality_id == mine.c.municipality_id)
+        )
         .where(r.c.code == code, valid(mine.c, cx), valid(other.c, cx))
     )
 
@@ -82,7 +86,7 @@ def _method(cx: Context, row: Any) -> Expression:
 
 def _municipalities(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     m = membership.alias()
-    inside = select(m.c.municipality_id).where(m.c.region_id == row.region_id, valid(m.c, cx))
+    inside = select(m.c.municipality_id).where(m.c.region_id == row.region_id, valid(m.c, cx)).correlate(_table_of(row))
     return regions_where(cx, lambda r: and_(r.region_id.in_(inside), r.scheme == literal_column("'gemeente'")))
 
 
@@ -170,9 +174,12 @@ def _shares(by_population: Expression, part: Any, *wholes: tuple[Any, str]) -> l
     shares = [
         func.round(
             cast(
-                case((by_population, part.population_weight / func.nullif(whole.population_weight, 0)),
-                     else_=part.weight / whole.weight),
+                case(
+                    (by_population, part.population_weight / func.nullif(whole.population_weight, 0)),
+                    else_=part.weight / whole.weight,
+                ),
                 Numeric,
+                Select,
             ),
             6,
         ).label(name)
@@ -249,6 +256,24 @@ REGION = View(
         "q": Filter(lambda cx, r, v: r.search.contains(v, autoescape=True)),
     },
     sorts={"name": (Key("sort_name", Text()), Key("code", Text()))},
+    version=lambda r: cast(r.edition, Integer),
+)
+
+
+def _lives(cx: Context, given: Mapping[str, Expression]) -> Rows:
+    return Rows(select(region.c.id.label("region_id"), region.c.code, region.c.scheme).subquery())
+
+
+# A region whatever the date: for lineage, which leads from regions that have ended to those that came after.
+REGION_LIFE = View(
+    noun="region-life",
+    rows=_lives,
+    fields={"code": lambda cx, r: r.code, "scheme": lambda cx, r: r.scheme},
+    edges={
+        "predecessors": Edge("lineage", _lineage(forwards=False)),
+        "successors": Edge("lineage", _lineage(forwards=True)),
+    },
+    filters={"code": Filter(lambda cx, r, v: r.code == v)},
 )
 
 LINEAGE = View(
@@ -336,7 +361,11 @@ def _crosswalk(cx: Context, given: Mapping[str, Expression]) -> Rows:
             b.c.scheme == given["to"],
             valid(a.c, cx),
             valid(b.c, cx),
-            or_(a.c.scheme != b.c.scheme, a.c.region_id == b.c.region_id, a.c.scheme == literal_column("'participatiehub'")),
+            or_(
+                a.c.scheme != b.c.scheme,
+                a.c.region_id == b.c.region_id,
+                a.c.scheme == literal_column("'participatiehub'"),
+            ),
         )
         .group_by(a.c.region_id, b.c.region_id)
         .subquery()
@@ -391,3 +420,5 @@ CROSSWALK = View(
     },
     filters={"from": Filter(_always), "to": Filter(_always)},
 )
+
+REGION_VIEWS = (REGION, REGION_LIFE, LINEAGE, OVERLAP, SCHEME, EDITION, CROSSWALK)

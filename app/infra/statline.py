@@ -135,7 +135,7 @@ class _Download:
                 current = url.copy_merge_params({"$skip": str(len(rows))})
             else:
                 current = None
-        assert first is not None  # noqa: S101  the loop ran at least once
+        assert first is not None
         return first, rows
 
     async def _title(self, url: httpx.URL) -> str | None:

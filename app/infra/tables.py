@@ -211,6 +211,8 @@ organisation = Table(
     Column("workfield", Text),
     Column("website", Text),
     Column("basis", Text),
+    # How the packaged data and the demonstration network name it, so that a second load finds it again.
+    Column("source_key", Text, unique=True),
     Column("demonstration", Boolean, nullable=False, server_default=text("false")),
     Column("created_by_hub", SmallInteger),
     Column("version", Integer, nullable=False, server_default=text("1")),

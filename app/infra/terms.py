@@ -68,7 +68,11 @@ TERM_VIEWS = (
     _view(
         "theme",
         fields={"basis": lambda cx, r: r.basis},
-        edges={"workfields": _WORKFIELDS, "children": Edge("theme", _children), "parent": Edge("theme", _parent, many=False)},
+        edges={
+            "workfields": _WORKFIELDS,
+            "children": Edge("theme", _children),
+            "parent": Edge("theme", _parent, many=False),
+        },
         filters={"parent": _TOP},
     ),
     _view(

@@ -10,5 +10,5 @@ from app.infra.projection import Expression
 def moment(column: Expression) -> Expression:
     """A timestamp as text, to the millisecond."""
     return func.to_char(
-        func.timezone(literal_column("'UTC'"), column), literal_column("'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'")
+        func.timezone(literal_column("'UTC'"), column), literal_column('\'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\'')
     )

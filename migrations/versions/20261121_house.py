@@ -49,7 +49,9 @@ def upgrade() -> None:
     _tables()
     _data_version()
     _row_security()
-    _grants(op.get_context().config.attributes["service_role"])
+    configuration = op.get_context().config
+    assert configuration is not None
+    _grants(configuration.attributes["service_role"])
 
 
 def _data_version() -> None:
@@ -169,12 +171,14 @@ def _tables() -> None:
         sa.Column("workfield", sa.Text(), nullable=True),
         sa.Column("website", sa.Text(), nullable=True),
         sa.Column("basis", sa.Text(), nullable=True),
+        sa.Column("source_key", sa.Text(), nullable=True),
         sa.Column("demonstration", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_by_hub", sa.SmallInteger(), nullable=True),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
+        sa.UniqueConstraint("source_key", name=op.f("uq_organisation_source_key")),
     )
     op.create_index("ix_organisation_sort_name", "organisation", ["sort_name", "id"], unique=False)
     op.create_table(

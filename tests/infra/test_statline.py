@@ -138,7 +138,7 @@ CSV = '"RegioS";"Naam_2"\r\n"GM0001    ";"Aa; en ""Hunze"""\r\n"GM0002";"Súdwes
         CSV.encode("latin-1"),
         CSV.replace("\r\n", "\n").encode(),
         f'"Gebieden in Nederland 2024"\n{CSV}"Bron: CBS"\n'.encode(),
-        b'[{"RegioS": "GM0001    ", "Naam_2": "Aa; en \\"Hunze\\""}, {"RegioS": "GM0002", "Naam_2": "S\xc3\xbadwest-Frysl\xc3\xa2n"}]',  # noqa: E501
+        b'[{"RegioS": "GM0001    ", "Naam_2": "Aa; en \\"Hunze\\""}, {"RegioS": "GM0002", "Naam_2": "S\xc3\xbadwest-Frysl\xc3\xa2n"}]',
     ],
 )
 async def test_every_form_of_a_file_gives_the_same_rows(tmp_path: Path, content: bytes) -> None:

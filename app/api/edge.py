@@ -1,0 +1,324 @@
+"""The outermost ring of HTTP, in pure ASGI because everything passes here: who asks, limits, and headers on all.
+
+It also answers what needs no route: HEAD like GET without the body, OPTIONS and CORS, 304 from known ETags while the
+data has not changed, 503 while the database is not ready.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import structlog
+import uuid_utils
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.asking import Asked, accepted_language
+from app.api.measures import Measures
+from app.api.problems import HttpProblem, internal_error, problem
+from app.api.rest.answers import matches
+from app.domain.access import ANONYMOUS, Actor
+from app.domain.errors import DomainError, Unauthenticated, Unavailable
+from app.settings import Settings
+
+MOST_TAGS = 20_000
+MAX_HEADER_BYTES = 16_000
+ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
+CORS_ALLOW = b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Accept-Language, Last-Event-ID"
+CORS_EXPOSE = (
+    b"ETag, Link, Location, API-Version, Request-Id, RateLimit, RateLimit-Policy, Retry-After, Content-Language"
+)
+API_CSP = b"default-src 'none'; frame-ancestors 'none'"
+
+log = structlog.get_logger()
+
+Authenticate = Callable[[str], Awaitable[Actor]]
+
+
+class Edge:
+    """`version` is the version of the public data, None while it is not known for sure."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        *,
+        api_version: str,
+        authenticate: Authenticate,
+        version: Callable[[], int | None],
+        problem: Callable[[], str | None],
+        allowed: Callable[[str], Iterable[str]],
+        measures: Measures,
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.authenticate = authenticate
+        self.version = version
+        self.problem = problem
+        self.allowed = allowed
+        self.measures = measures
+        self.tags: OrderedDict[tuple[Any, ...], tuple[int, list[tuple[bytes, bytes]]]] = OrderedDict()
+        self.limit = RateLimitItemPerMinute(settings.rate_limit_per_minute or 1)
+        self.limiter = FixedWindowRateLimiter(MemoryStorage())
+        self.policy = f'"default";q={settings.rate_limit_per_minute};w=60'.encode()
+        seconds = settings.cache_seconds
+        self.public_cache = f"public, max-age={seconds}".encode() if seconds else b"no-cache"
+        self.fixed = [
+            (b"api-version", api_version.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"DENY"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+            (b"cross-origin-resource-policy", b"cross-origin"),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = _Exchange(self, scope, send)
+        try:
+            await exchange.run(receive)
+        except Exception as error:  # noqa: BLE001 - the last stop: nothing may pass unlogged and unanswered
+            log.error("request-failed", request_id=exchange.asked.request_id, error=error)  # noqa: TRY400 - without the message, see logs.py
+            if not exchange.started:
+                await exchange.refuse(internal_error(exchange.asked.request_id))
+        finally:
+            exchange.measure()
+
+
+class _Exchange:
+    """One request and its response."""
+
+    __slots__ = (
+        "asked",
+        "began",
+        "edge",
+        "headers",
+        "is_page",
+        "key",
+        "limit_headers",
+        "scope",
+        "send",
+        "started",
+        "status",
+    )
+
+    def __init__(self, edge: Edge, scope: Scope, send: Send) -> None:
+        self.edge = edge
+        self.scope = scope
+        self.send = send
+        self.began = time.perf_counter()
+        self.started = False
+        self.status = 0
+        self.headers = {}
+        for name, value in scope["headers"]:
+            self.headers[name] = value
+        self.asked = Asked(uuid_utils.uuid7().hex, accepted_language(self._header(b"accept-language")))
+        self.asked.base_url = edge.settings.public_url or f"{scope['scheme']}://{self._header(b'host') or 'localhost'}"
+        self.limit_headers: list[tuple[bytes, bytes]] = []
+        self.key: tuple[Any, ...] | None = None
+        self.is_page = not scope["path"].startswith("/v1")
+        scope["knooppunt"] = self.asked
+
+    def _header(self, name: bytes) -> str:
+        return self.headers.get(name, b"").decode("latin-1")  # type: ignore[no-any-return]
+
+    async def run(self, receive: Receive) -> None:
+        try:
+            self._check_size()
+            self._count()
+            authorization = self._header(b"authorization")
+            if authorization:
+                self.asked.actor = await self._authenticated(authorization)
+            if self._knows_already():
+                await self._not_modified()
+                return
+            self._check_ready()
+            if self.scope["method"] == "OPTIONS":
+                await self._options()
+                return
+            await self._pass_on(receive)
+        except DomainError as error:
+            if self.started:
+                raise
+            await self.refuse(error)
+
+    async def _authenticated(self, authorization: str) -> Actor:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("Send the token as `Authorization: Bearer <token>`.")
+        return await self.edge.authenticate(token.strip())
+
+    def _check_size(self) -> None:
+        settings = self.edge.settings
+        if len(self.scope["query_string"]) > settings.max_query_bytes:
+            raise HttpProblem(
+                414,
+                "Query too long",
+                f"A query string has at most {settings.max_query_bytes} bytes.",
+                code="query-too-long",
+            )
+        length = self._header(b"content-length")
+        if length.isdigit() and int(length) > settings.max_body_bytes:
+            raise _too_large(settings.max_body_bytes)
+
+    def _count(self) -> None:
+        """The rate limit, by token or address, for this process."""
+        most = self.edge.settings.rate_limit_per_minute
+        if not most or self.scope["path"] in ALWAYS_OPEN:
+            return
+        who = self._header(b"authorization") or self._address()
+        limiter, item = self.edge.limiter, self.edge.limit
+        fits = limiter.hit(item, who)
+        stats = limiter.get_window_stats(item, who)
+        seconds = max(1, int(stats.reset_time - time.time()) + 1)
+        self.limit_headers = [
+            (b"ratelimit-policy", self.edge.policy),
+            (b"ratelimit", f'"default";r={max(0, stats.remaining)};t={seconds}'.encode()),
+        ]
+        if not fits:
+            raise HttpProblem(
+                429, "Too many requests", f"At most {most} requests a minute. Wait {seconds} seconds.",
+                code="rate-limited", headers={"retry-after": str(seconds)},
+            )  # fmt: skip
+
+    def _address(self) -> str:
+        forwarded = self._header(b"x-forwarded-for") if self.edge.settings.trusted_proxy else ""
+        if forwarded:
+            return forwarded.rpartition(",")[2].strip()
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+    def _knows_already(self) -> bool:
+        """Whether the client's ETag is the one we gave for this very question, under the data that still holds."""
+        if self.scope["method"] not in ("GET", "HEAD") or self.asked.actor is not ANONYMOUS or self.is_page:
+            return False
+        self.key = (
+            self.scope["path"], self.scope["query_string"], self.headers.get(b"accept"), self.asked.language,
+            self.asked.base_url, self._day(),
+        )  # fmt: skip
+        known = self._header(b"if-none-match")
+        found = self.edge.tags.get(self.key) if known else None
+        if found is None or found[0] != self.edge.version():
+            return False
+        return matches(known, next(value.decode() for name, value in found[1] if name == b"etag"))
+
+    def _day(self) -> int:
+        # An answer without asOf changes at midnight in the Netherlands; an hour's granularity is safely within that.
+        return int(time.time() // 3600)
+
+    async def _not_modified(self) -> None:
+        assert self.key is not None
+        _, headers = self.edge.tags[self.key]
+        await self._begin({"type": "http.response.start", "status": 304, "headers": list(headers)})
+        await self.send({"type": "http.response.body", "body": b""})
+
+    def _check_ready(self) -> None:
+        why = self.edge.problem()
+        if (
+            why is not None
+            and self.scope["path"].startswith(("/v1", "/graphql"))
+            and self.scope["path"] != "/v1/openapi.json"
+        ):
+            raise Unavailable(why)
+
+    async def _options(self) -> None:
+        methods = sorted(self.edge.allowed(self.scope["path"]))
+        if not methods:
+            raise HttpProblem(404, "Not found", "There is nothing at this address.", code="not-found")
+        allow = ", ".join([*methods, "OPTIONS"]).encode()
+        headers = [(b"allow", allow)]
+        if b"access-control-request-method" in self.headers:
+            headers += [
+                (b"access-control-allow-methods", allow),
+                (b"access-control-allow-headers", CORS_ALLOW),
+                (b"access-control-max-age", b"7200"),
+            ]
+        await self._begin({"type": "http.response.start", "status": 204, "headers": headers})
+        await self.send({"type": "http.response.body", "body": b""})
+
+    async def _pass_on(self, receive: Receive) -> None:
+        head = self.scope["method"] == "HEAD"
+        if head:
+            # A copy: the server goes by its own scope to know that no body must follow.
+            self.scope = {**self.scope, "method": "GET"}
+        version = self.edge.version()
+        most = self.edge.settings.max_body_bytes
+        received = 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > most:
+                    raise _too_large(most)
+            return message
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._remember(message, version)
+                await self._begin(message)
+            elif not head or not message.get("more_body"):
+                await self.send({**message, "body": b""} if head else message)
+
+        await self.edge.app(self.scope, receive if self.scope["method"] == "GET" else bounded, sending)
+
+    def _remember(self, message: Message, version: int | None) -> None:
+        """Keeps the ETag of a public answer with the version of the data from before it was read."""
+        if version is None or self.key is None or message["status"] not in (200, 304):
+            return
+        kept = [h for h in message["headers"] if h[0] in (b"etag", b"content-language", b"link", b"vary")]
+        if not any(name == b"etag" for name, _ in kept):
+            return
+        tags = self.edge.tags
+        tags[self.key] = (version, kept)
+        if len(tags) > MOST_TAGS:
+            tags.popitem(last=False)
+
+    async def _begin(self, message: Message) -> None:
+        self.started = True
+        self.status = message["status"]
+        headers: list[tuple[bytes, bytes]] = message["headers"]
+        present = {name for name, _ in headers}
+        headers += self.edge.fixed
+        headers.append((b"request-id", self.asked.request_id.encode()))
+        headers += self.limit_headers
+        if b"cache-control" not in present:
+            private = (
+                self.asked.actor is not ANONYMOUS or self.scope["method"] not in ("GET", "HEAD") or self.status >= 400
+            )
+            headers.append((b"cache-control", b"no-store" if private else self.edge.public_cache))
+        if b"vary" not in present:
+            headers.append((b"vary", b"Accept, Accept-Language, Accept-Encoding, Authorization"))
+        if b"content-security-policy" not in present:
+            headers.append((b"content-security-policy", API_CSP))
+        headers.append((b"access-control-allow-origin", b"*"))
+        headers.append((b"access-control-expose-headers", CORS_EXPOSE))
+        await self.send(message)
+
+    async def refuse(self, error: DomainError) -> None:
+        """Sends a problem."""
+        status, given, body = problem(error)
+        headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in given.items()]
+        headers += [
+            (b"content-type", b"application/problem+json"),
+            (b"content-language", b"en"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await self._begin({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": b"" if self.scope["method"] == "HEAD" else body})
+
+    def measure(self) -> None:
+        """Counts and times the exchange for `/metrics`."""
+        route = self.scope.get("route")
+        self.edge.measures.record(
+            self.scope["method"], getattr(route, "path", "other"), self.status, time.perf_counter() - self.began
+        )
+
+
+def _too_large(most: int) -> HttpProblem:
+    return HttpProblem(413, "Too large", f"A body has at most {most} bytes. Send less at a time.", code="too-large")

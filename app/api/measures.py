@@ -1,0 +1,42 @@
+"""What `/metrics` shows: requests by route and status, how long they took, and whether the database is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import REGISTRY
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+class Measures:
+    def __init__(self, ready: Callable[[], bool]) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "knooppunt_requests", "Requests answered.", ["method", "route", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "knooppunt_request_seconds", "Time to answer.", ["route"], buckets=BUCKETS, registry=self._registry
+        )
+        Gauge("knooppunt_database_ready", "1 when the database answers.", registry=self._registry).set_function(
+            lambda: float(ready())
+        )
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def record(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request."""
+        key = (method, route, status)
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = (
+                self._requests.labels(method if len(method) < 8 else "other", route, str(status)),
+                self._seconds.labels(route),
+            )
+        found[0].inc()
+        found[1].observe(seconds)
+
+    def exposition(self) -> bytes:
+        """The text format of Prometheus, this process alone."""
+        return generate_latest(REGISTRY) + generate_latest(self._registry)

@@ -1,0 +1,169 @@
+"""What the OpenAPI document says beyond what FastAPI knows: headers, problems, the rules of the Dutch API Design Rules."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+API_VERSION = "1.0.0"
+
+Item = TypeVar("Item")
+
+
+class Reference(BaseModel):
+    """Names in JSON are camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class Collection(Reference, Generic[Item]):
+    """A page of a collection."""
+
+    items: list[Item]
+    next: str | None = Field(description="Address of the next page; null on the last one.")
+
+
+class ProblemError(Reference):
+    """One fault in the input."""
+
+    in_: str = Field(alias="in", description="`query`, `path`, `body` or `header`.")
+    location: str = Field(description="The field, such as `asOf` or `area.regions[2]`.")
+    code: str
+    detail: str
+
+
+class Problem(Reference):
+    """What went wrong (RFC 9457). Refused values are never repeated."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="A stable word for programs.")
+    errors: list[ProblemError] | None = Field(default=None, description="Every fault in the input.")
+
+
+def responses(
+    model: Any, *, missing: bool = False, csv: bool = False, status: int = 200, writes: bool = False
+) -> dict[int | str, dict[str, Any]]:
+    """The documented answers of a route; `contract` adds headers and the problems that every route has."""
+    content: dict[str, Any] = {}
+    if csv:
+        content = {"application/json": {}, "text/csv": {"schema": {"type": "string"}}}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"model": model, "description": "OK" if status == 200 else "Done"}
+    }
+    if content:
+        found[status]["content"] = content
+    if status == 200 and not writes:
+        found[304] = {"description": "You have this already (`If-None-Match`)."}
+    if missing:
+        found[404] = {"description": "Not there, or not yours to see."}
+    return found
+
+
+def add_contract(app: FastAPI, servers: list[dict[str, str]]) -> None:
+    """Makes `app.openapi()` the published contract."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+                servers=servers,
+                contact=app.contact,
+                license_info=app.license_info,
+                summary=app.summary,
+            )
+            app.openapi_schema = complete(document)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+_HEADERS: dict[str, Any] = {
+    "API-Version": {"description": "Version of this interface.", "schema": {"type": "string"}},
+    "Request-Id": {"description": "Name it when you report a problem.", "schema": {"type": "string"}},
+    "RateLimit": {"description": "What is left of the rate limit.", "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": "The rate limit.", "schema": {"type": "string"}},
+}
+_EXTRA_HEADERS: dict[str, Any] = {
+    "ETag": {
+        "description": "Tag of this representation, for `If-None-Match` and `If-Match`.",
+        "schema": {"type": "string"},
+    },
+    "Content-Language": {"description": "`nl` or `en`.", "schema": {"type": "string"}},
+}
+_ALWAYS = {
+    "400": "The request is not valid: unknown parameters, wrong values; all faults at once.",
+    "401": "The token is wrong, expired or revoked.",
+    "406": "None of the media types in `Accept` can be had.",
+    "429": "Too many requests.",
+    "500": "A fault of ours.",
+    "503": "Not available now; try again after `Retry-After`.",
+}
+_WRITES = {
+    "403": "Not allowed with this token.",
+    "409": "Does not fit the present state.",
+    "413": "The body is too large.",
+    "415": "The body has the wrong media type.",
+}
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """Adds what the design rules ask for and removes what FastAPI assumes (its 422)."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    ref = "#/components/schemas/{model}"
+    problem = Problem.model_json_schema(by_alias=True, ref_template=ref)
+    schemas.update(problem.pop("$defs", {}))
+    schemas["Problem"] = problem
+    document["components"]["headers"] = {**_HEADERS, **_EXTRA_HEADERS}
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API token of this instance."}
+    }
+    # The version is part of the server's address, so the paths do without.
+    document["paths"] = {path.removeprefix("/v1"): operations for path, operations in document["paths"].items()}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete_operation(path, method, operation)
+    return document
+
+
+def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    found = operation["responses"]
+    found.pop("422", None)
+    described = dict(_ALWAYS)
+    if method != "get":
+        described |= _WRITES
+        operation["security"] = [{"bearer": []}]
+    for status, text in described.items():
+        found.setdefault(status, {"description": text})
+    for status, response in found.items():
+        headers = dict.fromkeys(_HEADERS)
+        if status[0] in "23" and status != "204":
+            headers |= dict.fromkeys(_EXTRA_HEADERS)
+        response["headers"] = {
+            **{name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+            **response.get("headers", {}),
+        }
+        if status[0] in "45":
+            response["content"] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    operation.setdefault("parameters", []).append(
+        {
+            "name": "Accept-Language",
+            "in": "header",
+            "required": False,
+            "description": "`nl` (default) or `en`: the language of labels.",
+            "schema": {"type": "string"},
+        }
+    )
+    operation["responses"] = dict(sorted(found.items()))

@@ -1,0 +1,114 @@
+"""What every change over REST has in common: versions from `If-Match`, `Idempotency-Key`, the answer after it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from fastapi import Response
+
+from app.api.rest.answers import etag, respond
+from app.api.rest.doors import Asking
+from app.api.rest.picks import picks
+from app.domain.errors import Fault, Invalid, Stale, Unauthenticated
+from app.domain.reading import Answer, Selection, Shape
+from app.domain.versions import ANY_VERSION
+from app.domain.work import Work
+
+_TAG = re.compile(r'\s*(?:W/)?"?(\d{1,9})(?:-[0-9a-f]+)?"?\s*\Z')
+MAX_KEY = 200
+
+
+def version_given(asking: Asking) -> int | None:
+    """The version in `If-Match`: an ETag as we gave it, or `*`. None without the header."""
+    header = asking.request.headers.get("if-match")
+    if header is None:
+        return None
+    if header.strip() == "*":
+        return ANY_VERSION
+    found = _TAG.match(header)
+    if found is None:
+        raise Invalid([Fault("header", "If-Match", "invalid-etag", 'Send the ETag as you got it, such as "3-1f2e…".')])
+    return int(found[1])
+
+
+def needs_token(asking: Asking) -> None:
+    """Changes are made by someone. Raises `Unauthenticated`."""
+    if asking.asked.actor.client is None:
+        raise Unauthenticated("This needs a token: `Authorization: Bearer <token>`.")
+
+
+def representation(asking: Asking, noun: str, default: str, filters: Mapping[str, Any]) -> Selection:
+    """The resource as GET shows it, for the answer to a change."""
+    shape = Shape(noun, "one", picks(default), tuple((name, index) for index, name in enumerate(filters)))
+    return Selection(shape, tuple(filters.values()), asking.services.today())
+
+
+async def change(
+    asking: Asking,
+    selection: Selection,
+    act: Callable[[Work], Awaitable[Any]],
+    status: Callable[[Any], int] = lambda _: 200,
+) -> Response:
+    """Runs the use case in one transaction and answers with the resource as it is after it."""
+    needs_token(asking)
+    async with asking.services.writing(asking.asked.actor) as work:
+        outcome = await act(work)
+        answer = await work.read(selection, asking.asked.language)
+    return shown(asking, answer, status(outcome))
+
+
+async def create(
+    asking: Asking,
+    act: Callable[[Work], Awaitable[Any]],
+    select: Callable[[Any], Selection],
+    location: Callable[[Any], str],
+) -> Response:
+    """Runs a creating use case; with an `Idempotency-Key` it happens once, however often it is sent."""
+    needs_token(asking)
+    actor = asking.asked.actor
+    key = _key(asking)
+    print_ = hashlib.sha256(asking.request.url.path.encode() + b"\0" + asking.body_bytes).digest()
+    async with asking.services.writing(actor) as work:
+        if key is not None:
+            before = await work.recall(actor.client, key, print_)
+            if before is not None:
+                answer = Answer(orjson.dumps(before["body"]), None, before["version"])
+                return shown(asking, answer, 201, {"location": asking.asked.base_url + before["location"]})
+        made = await act(work)
+        answer = await work.read(select(made), asking.asked.language)
+        place = location(made)
+        if key is not None:
+            body = orjson.loads(answer.body or b"null")
+            await work.remember(actor.client, key, print_, {"body": body, "version": answer.version, "location": place})
+    return shown(asking, answer, 201, {"location": asking.asked.base_url + place})
+
+
+def shown(asking: Asking, answer: Answer, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """The resource after a change; nothing but headers with `Prefer: return=minimal` (RFC 7240)."""
+    tag = etag(answer.body or b"", answer.version)
+    extra = dict(headers or {})
+    if "return=minimal" in asking.request.headers.get("prefer", "").replace(" ", ""):
+        extra["preference-applied"] = "return=minimal"
+        return Response(status_code=204 if status == 200 else status, headers={**extra, "etag": tag})
+    return respond(asking, answer.body or b"null", tag, extra, status)
+
+
+def _key(asking: Asking) -> str | None:
+    header = asking.request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    key = header.strip().strip('"')
+    if not key or len(key) > MAX_KEY or not key.isprintable():
+        detail = f"A key is 1 to {MAX_KEY} printable characters, best a random UUID."
+        raise Invalid([Fault("header", "Idempotency-Key", "invalid-key", detail)])
+    return key
+
+
+def with_current(error: Stale) -> Stale:
+    """Adds the current ETag to a stale version's refusal."""
+    error.extra["currentETag"] = f'"{error.current}"'
+    return error

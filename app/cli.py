@@ -1,0 +1,253 @@
+"""The `knooppunt` command. What it prints on stdout can be piped; what it says meanwhile goes to stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from app.domain.errors import DomainError, Invalid
+from app.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Knooppunt: hubs, regions and signals.")
+reference = typer.Typer(no_args_is_help=True, help="Reference data: regions, themes, ladders.")
+demo = typer.Typer(no_args_is_help=True, help="The demonstration network.")
+client = typer.Typer(no_args_is_help=True, help="API clients and their tokens.")
+openapi = typer.Typer(no_args_is_help=True, help="The published contracts.")
+app.add_typer(reference, name="reference")
+app.add_typer(demo, name="demo")
+app.add_typer(client, name="client")
+app.add_typer(openapi, name="openapi")
+
+say = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A refusal is a sentence and exit code 1, not a stack trace."""
+    from app.infra.embedded import EmbeddedPostgresError
+
+    try:
+        yield
+    except Invalid as error:
+        for fault in error.faults:
+            say.print(f"[red]{fault.code}[/] {fault.detail}", soft_wrap=True)
+        raise typer.Exit(1) from error
+    except (DomainError, EmbeddedPostgresError) as error:
+        say.print(f"[red]{error}[/]", soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def serve(
+    prepare: Annotated[
+        bool, typer.Option(help="Migrate first, and load the reference data and the demonstration network once.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; WORKERS when absent.")] = None,
+) -> None:
+    """Serve the API, the GraphQL endpoint and the pages."""
+    from app.infra.prepare import running_database
+    from app.serving import serve as run
+
+    settings = Settings()
+    with _told(), running_database(settings) as addresses:
+        if prepare:
+            # In a process of its own: what it needs (Alembic, the whole reference set) is no burden to the workers.
+            done = subprocess.run([sys.executable, "-m", "app.cli", "prepare"], check=False)
+            if done.returncode:
+                raise typer.Exit(done.returncode)
+        run(settings, addresses, workers or settings.workers, say)
+
+
+@app.command()
+def prepare() -> None:
+    """Migrate, load the reference data and the demonstration network: everything before serving, once."""
+    from app.infra import demonstration
+    from app.infra.prepare import running_database
+
+    settings = Settings()
+    with _told(), running_database(settings):
+        if _migrate(settings):
+            say.print("The schema was brought to this release.")
+        if _load(settings):
+            say.print("Reference data loaded.")
+        if asyncio.run(_with_owner(settings, demonstration.load)):
+            say.print("Demonstration network loaded.")
+
+
+@app.command()
+def migrate(to: Annotated[str, typer.Option(help="Revision to go to; older ones go down.")] = "head") -> None:
+    """Bring the database schema to this release. Safe to run from many places at once."""
+    with _told():
+        changed = _migrate(Settings(), to)
+    say.print("The schema was brought to this release." if changed else "The schema was up to date.")
+
+
+def _migrate(settings: Settings, to: str = "head") -> bool:
+    from app.infra.migrating import migrate as run
+    from app.infra.migrating import service_role
+    from app.infra.prepare import running_database
+
+    with running_database(settings) as addresses:
+        role = addresses.role or service_role(addresses.service, addresses.owner)
+        return asyncio.run(run(addresses.owner, role, to))
+
+
+async def _with_owner(settings: Settings, act: Any) -> Any:
+    """Runs `act(connection)` as the owner of the schema."""
+    import asyncpg
+
+    from app.infra.prepare import running_database
+
+    with running_database(settings) as addresses:
+        connection = await asyncpg.connect(addresses.owner)
+        try:
+            return await act(connection)
+        finally:
+            await connection.close()
+
+
+@reference.command("load")
+def reference_load() -> None:
+    """Load the packaged reference data and the imported editions, verified, in one transaction."""
+    with _told():
+        changed = _load(Settings())
+    say.print("Reference data loaded." if changed else "This reference data was loaded already.")
+
+
+def _load(settings: Settings) -> bool:
+    from app.infra.importing import current
+    from app.infra.prepare import load_reference, running_database
+
+    with (
+        running_database(settings) as addresses,
+        Progress(SpinnerColumn(), TextColumn("{task.description}"), console=say, transient=True) as progress,
+    ):
+        task = progress.add_task("reference data", total=None)
+
+        def show(what: str, done: int, of: int) -> None:
+            progress.update(task, description=f"reference data: {what}", completed=done, total=of)
+
+        data = asyncio.run(_with_owner(settings, current))
+        return asyncio.run(load_reference(addresses.owner, data, show))
+
+
+@reference.command("import")
+def reference_import(
+    source: Annotated[str, typer.Argument(help="File or address of a CBS StatLine table `Gebieden in Nederland`.")],
+    year: Annotated[int, typer.Option(help="The year of the edition.")],
+    apply: Annotated[bool, typer.Option(help="Apply it; without this you see what would change.")] = False,
+) -> None:
+    """Take over a newer edition of the regions from CBS."""
+    from app.infra.importing import import_edition
+
+    settings = Settings()
+    with _told():
+        lines, applied = asyncio.run(_with_owner(settings, lambda c: import_edition(c, source, year, apply=apply)))
+        for line in lines:
+            typer.echo(line)
+    if not applied:
+        say.print("Nothing was changed. Repeat with --apply to take this over." if not apply else "Nothing to change.")
+
+
+@demo.command("load")
+def demo_load() -> None:
+    """Load the demonstration network: clearly marked, removed by `demo clear`."""
+    from app.infra import demonstration
+
+    with _told():
+        added = asyncio.run(_with_owner(Settings(), demonstration.load))
+    say.print("Demonstration network loaded." if added else "The demonstration network was there already.")
+
+
+@demo.command("clear")
+def demo_clear() -> None:
+    """Remove exactly the demonstration network."""
+    from app.infra import demonstration
+
+    with _told():
+        gone = asyncio.run(_with_owner(Settings(), demonstration.clear))
+    say.print(f"Removed {gone} demonstration hubs and organisations.")
+
+
+@client.command("create")
+def client_create(
+    name: Annotated[str, typer.Argument(help="Who uses it: an organisation or a system, not a person.")],
+    role: Annotated[str, typer.Option(help="hub, umbrella, national or admin.")],
+    hub: Annotated[str | None, typer.Option(help="Slug of the hub, for role hub.")] = None,
+    umbrella: Annotated[str | None, typer.Option(help="Code of the umbrella, for role umbrella.")] = None,
+    expires_days: Annotated[int, typer.Option(help="Days until the token expires; 0 is never.")] = 365,
+) -> None:
+    """Make a client and print its token: once, and nothing else, on stdout."""
+    from app.infra.clients import NewClient, create_client
+
+    new = NewClient(name, role, hub, umbrella, expires_days or None)
+    with _told():
+        typer.echo(asyncio.run(_with_owner(Settings(), lambda c: create_client(c, new))))
+
+
+@client.command("list")
+def client_list() -> None:
+    """Show the clients, without their tokens."""
+    from app.infra.clients import list_clients
+
+    with _told():
+        rows = asyncio.run(_with_owner(Settings(), list_clients))
+    table = Table("id", "name", "role", "hub or umbrella", "expires", "last used", "revoked")
+    for row in rows:
+        dates = [
+            row[key].date().isoformat() if row[key] else "" for key in ("expires_at", "last_used_at", "revoked_at")
+        ]
+        table.add_row(str(row["id"]), row["name"], row["role"], row["hub"] or row["umbrella"] or "", *dates)
+    Console().print(table)
+
+
+@client.command("rotate")
+def client_rotate(id: Annotated[UUID, typer.Argument(help="Id of the client.")]) -> None:  # noqa: A002 - what it is called
+    """Replace the token of a client; the old one stops working at once."""
+    from app.infra.clients import rotate_client
+
+    with _told():
+        typer.echo(asyncio.run(_with_owner(Settings(), lambda c: rotate_client(c, id))))
+
+
+@client.command("revoke")
+def client_revoke(id: Annotated[UUID, typer.Argument(help="Id of the client.")]) -> None:  # noqa: A002 - what it is called
+    """Stop a client's token from working, at once."""
+    from app.infra.clients import revoke_client
+
+    with _told():
+        asyncio.run(_with_owner(Settings(), lambda c: revoke_client(c, id)))
+    say.print("Revoked.")
+
+
+@openapi.command("export")
+def openapi_export(
+    folder: Annotated[Path, typer.Argument(help="Where openapi.json and schema.graphql go.")] = Path("openapi"),
+) -> None:
+    """Write the two contracts to files."""
+    from app.contracts import export
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in export().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        say.print(f"{folder / name}")
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

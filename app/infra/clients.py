@@ -1,0 +1,120 @@
+"""API clients and their tokens. A token is 256 random bits; only its hash is kept, and it is shown once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.domain.access import Actor
+from app.domain.errors import Fault, Invalid, NotFound, Unauthenticated
+from app.infra.database import Database
+from app.infra.loading import new_id
+
+PREFIX = "kp_"
+REFUSED = "This token is wrong, expired or revoked."
+
+_FIND = """
+select c.id, c.role, h.slug, c.umbrella, c.expires_at, c.revoked_at, c.last_used_at
+from client c left join hub h on h.id = c.hub_id where c.token_hash = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewClient:
+    """What `knooppunt client create` takes."""
+
+    name: str
+    role: str
+    hub: str | None = None
+    umbrella: str | None = None
+    expires_days: int | None = 365
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+class Clients:
+    """Finds the actor behind a token."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def authenticate(self, token: str) -> Actor:
+        """The actor. Raises `Unauthenticated`, with the same words for every reason."""
+        if not token.startswith(PREFIX) or len(token) > 100:
+            raise Unauthenticated(REFUSED)
+        row = await self._database.row(_FIND, _hash(token))
+        now = datetime.now(UTC)
+        if row is None or row["revoked_at"] is not None or (row["expires_at"] is not None and row["expires_at"] <= now):
+            raise Unauthenticated(REFUSED)
+        if row["last_used_at"] is None or now - row["last_used_at"] > timedelta(minutes=1):
+            await self._database.row("update client set last_used_at = now() where id = $1 returning 1", row["id"])
+        return Actor(row["role"], row["slug"], row["umbrella"], str(row["id"]))
+
+
+async def create_client(connection: asyncpg.Connection, new: NewClient) -> str:
+    """Makes a client and returns its token, which cannot be shown again. Raises `Invalid`."""
+    hub_id = await _check(connection, new)
+    token = PREFIX + secrets.token_urlsafe(32)
+    expires = None if new.expires_days is None else datetime.now(UTC) + timedelta(days=new.expires_days)
+    await connection.execute(
+        "insert into client (id, name, role, hub_id, umbrella, token_hash, expires_at) values ($1, $2, $3, $4, $5, $6, $7)",
+        new_id(), new.name, new.role, hub_id, new.umbrella, _hash(token), expires,
+    )  # fmt: skip
+    return token
+
+
+async def _check(connection: asyncpg.Connection, new: NewClient) -> int | None:
+    if (new.hub is not None) != (new.role == "hub"):
+        raise Invalid([Fault("body", "hub", "role-needs-hub", "A client of role hub, and no other, names its --hub.")])
+    if (new.umbrella is not None) != (new.role == "umbrella"):
+        detail = "A client of role umbrella, and no other, names its --umbrella."
+        raise Invalid([Fault("body", "umbrella", "role-needs-umbrella", detail)])
+    if new.role not in ("hub", "umbrella", "national", "admin"):
+        raise Invalid([Fault("body", "role", "unknown-code", "A role is hub, umbrella, national or admin.")])
+    if new.umbrella is not None:
+        found = await connection.fetchval(
+            "select 1 from term where vocabulary = 'umbrella' and code = $1", new.umbrella
+        )
+        if found is None:
+            raise Invalid([Fault("body", "umbrella", "unknown-code", "There is no umbrella with this code.")])
+    if new.hub is None:
+        return None
+    hub_id: int | None = await connection.fetchval("select id from hub where slug = $1", new.hub)
+    if hub_id is None:
+        raise Invalid([Fault("body", "hub", "unknown-code", "There is no hub with this slug.")])
+    return hub_id
+
+
+async def list_clients(connection: asyncpg.Connection) -> list[dict[str, Any]]:
+    """Every client without its token, the newest last."""
+    rows = await connection.fetch(
+        """select c.id, c.name, c.role, h.slug as hub, c.umbrella, c.created_at, c.expires_at, c.last_used_at, c.revoked_at
+        from client c left join hub h on h.id = c.hub_id order by c.id"""
+    )
+    return [dict(row) for row in rows]
+
+
+async def rotate_client(connection: asyncpg.Connection, client_id: UUID) -> str:
+    """A new token in place of the old one, which stops working at once. Raises `NotFound`."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    done = await connection.fetchval(
+        "update client set token_hash = $2 where id = $1 and revoked_at is null returning 1", client_id, _hash(token)
+    )
+    if done is None:
+        raise NotFound("There is no such client, or it was revoked.")
+    return token
+
+
+async def revoke_client(connection: asyncpg.Connection, client_id: UUID) -> None:
+    """The token stops working at once. Raises `NotFound`."""
+    done = await connection.fetchval("update client set revoked_at = now() where id = $1 returning 1", client_id)
+    if done is None:
+        raise NotFound("There is no such client.")

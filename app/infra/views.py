@@ -1,0 +1,12 @@
+"""All views, in one list."""
+
+from __future__ import annotations
+
+from app.infra.hubs import HUB, HUB_PARTS
+from app.infra.locations import LOCATED_REGION, LOCATION
+from app.infra.organisations import ORGANISATION
+from app.infra.projection import View
+from app.infra.regions import REGION_VIEWS
+from app.infra.terms import TERM_VIEWS
+
+VIEWS: tuple[View, ...] = (*REGION_VIEWS, LOCATION, LOCATED_REGION, *TERM_VIEWS, ORGANISATION, HUB, *HUB_PARTS)

@@ -1,0 +1,90 @@
+"""The composition root: settings → database → adapters → the app. The only place that knows both sides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from app.api.asking import Services
+from app.api.asking import today as day_in_the_netherlands
+from app.api.edge import Edge
+from app.api.measures import Measures
+from app.api.rest import api
+from app.api.rest.contract import API_VERSION
+from app.api.rest.lane import Lane
+from app.domain.library import Library
+from app.infra.clients import Clients
+from app.infra.database import Database
+from app.infra.prepare import Addresses
+from app.infra.projection import Projection
+from app.infra.reader import PostgresReader, Signer
+from app.infra.registry import PostgresRegistry
+from app.infra.views import VIEWS
+from app.infra.watch import Watch
+from app.infra.work import work_factory
+from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None, addresses: Addresses | None = None) -> ASGIApp:
+    """The ASGI application of one worker process."""
+    settings = settings or Settings()
+    addresses = addresses or Addresses.of(settings)
+    database = Database(
+        addresses.service,
+        size=settings.database_pool_size,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        role=addresses.role,
+    )
+    signer = Signer((settings.cursor_secret or "").encode(), settings.cursor_days)
+    reader = PostgresReader(database, Projection(VIEWS), signer)
+    registry = PostgresRegistry(database)
+    watch = Watch(database, signer)
+    library = Library(reader, registry, lambda: watch.catalogue)
+    services = Services(
+        library=library,
+        missing_region=library.missing_region,
+        exists=registry.exists,
+        writing=work_factory(database, reader),
+        problem=lambda: watch.problem,
+        today=day_in_the_netherlands,
+        public_url=settings.public_url,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await database.open()
+        await watch.start()
+        yield
+        await watch.stop()
+        await database.close()
+
+    measures = Measures(lambda: watch.problem is None)
+    app = api.build(services, measures, lifespan)
+    return _Application(
+        app,
+        Edge(
+            Lane(app, app),
+            settings,
+            api_version=API_VERSION,
+            authenticate=Clients(database).authenticate,
+            version=lambda: watch.version,
+            problem=lambda: watch.problem,
+            allowed=lambda path: api.allowed_methods(app, path),
+            measures=measures,
+        ),
+    )
+
+
+class _Application:
+    """Requests go by the edge; the lifespan, and whatever else is asked of the app, is FastAPI's own."""
+
+    def __init__(self, app: FastAPI, edge: Edge) -> None:
+        self.fastapi = app
+        self._edge = edge
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await (self._edge if scope["type"] == "http" else self.fastapi)(scope, receive, send)
