@@ -50,7 +50,7 @@ class Execution:
 
 
 class Answered(NamedTuple):
-    """The JSON of an answer. `failure` is the status for one without data, `malformed` for one that was not run."""
+    """The JSON of an answer. `failure` is the HTTP status, other than 200 only where there is no data."""
 
     body: bytes
     failure: int = 200
@@ -71,7 +71,7 @@ class Answering:
         limits: Limits,
         today: Callable[[], date],
     ) -> None:
-        self._schema: GraphQLSchema = schema._schema
+        self._schema: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry offers no other way to it
         self._reader = reader
         self._limits = limits
         self._today = today

@@ -1,4 +1,4 @@
-"""What a query may ask: every limit with its refusal. The form is measured here, before validation; cost while selecting.
+"""What a query may ask: every limit with its refusal. Form is measured here, before validation; cost while selecting.
 
 A refusal says what the limit is, what was found, and the cheaper way to the same answer.
 """

@@ -61,7 +61,7 @@ def _range(text: str) -> tuple[str, float] | None:
 
 def _match(offer: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
     """The quality that the most precise range gives an offer, and how precise it is."""
-    patterns = ("*/*", offer.split("/")[0] + "/*", offer)
+    patterns = ("*/*", offer.split("/", maxsplit=1)[0] + "/*", offer)
     matches = [(patterns.index(essence), quality) for essence, quality in ranges if essence in patterns]
     if not matches:
         return 0.0, 0

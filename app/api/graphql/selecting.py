@@ -184,7 +184,7 @@ async def project(
     With `filters` (by the names of the noun) those are used instead of the field's arguments: that is how the payload
     of a mutation reads the resource that was written. The result passes for any type, since it is ready JSON.
     """
-    raw = info._raw_info
+    raw = info._raw_info  # noqa: SLF001 - fragments and field nodes are nowhere else
     context: Context = info.context
     coerced: Any = raw.variable_values  # Strawberry hands resolvers the values alone
     variables = VariableValues({}, coerced)

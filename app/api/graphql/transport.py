@@ -53,7 +53,8 @@ class Disconnected(Exception):
 class GraphQLEndpoint:
     """The ASGI application at `/graphql`.
 
-    `context` tells who asks, from the ASGI scope; it may raise domain errors, which become problems. `page` gives the response for a browser, `today` the day in Europe/Amsterdam.
+    `context` tells who asks, from the ASGI scope; it may raise domain errors, which become problems. `page` gives the
+    response for a browser, `today` the day in Europe/Amsterdam.
     """
 
     def __init__(
