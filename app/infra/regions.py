@@ -179,7 +179,6 @@ def _shares(by_population: Expression, part: Any, *wholes: tuple[Any, str]) -> l
                     else_=part.weight / whole.weight,
                 ),
                 Numeric,
-                Select,
             ),
             6,
         ).label(name)
