@@ -6,12 +6,13 @@ Both doors read through here, so that REST and GraphQL refuse the same things in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Protocol
 
 from app.domain.access import Actor
 from app.domain.errors import Fault, Faults, Invalid, NotFound
+from app.domain.locations import place_sought, words_sought
 from app.domain.reading import Answer, Language, NounShape, Pick, Reader, Selection
 
 SCHEME_NAMES = frozenset({"scheme", "from", "to"})
@@ -69,6 +70,7 @@ class Library:
 
     async def read(self, selections: Sequence[Selection], *, actor: Actor, language: Language) -> list[Answer]:
         """See the port. Raises `Invalid` for a date, scheme or code that leads nowhere."""
+        selections = [_normal(selection, self._reader.nouns()[selection.shape.noun]) for selection in selections]
         catalogue = self._catalogue()
         faults = Faults()
         for selection in selections:
@@ -123,6 +125,32 @@ def _ended(life: Life, as_of: date) -> str:
         f"{life.name} ({life.code}) existed until {life.valid_to.isoformat()}. What came after: {after}. "
         "Ask for an earlier asOf to read it as it was."
     )
+
+
+def _normal(selection: Selection, noun: NounShape) -> Selection:
+    """The selection as it is asked of the reader: words folded, places understood, the order named.
+
+    Raises `Invalid` for words that hold nothing to search for, no place, or an unknown order.
+    """
+    shape = selection.shape
+    if shape.noun == "location":
+        given = {name: selection.values[index] for name, index in shape.filters}
+        name, value = place_sought(**given)
+        filters = ((name, len(selection.values)),)
+        return replace(selection, shape=replace(shape, filters=filters), values=(*selection.values, value))
+    if shape.kind in ("page", "connection") and shape.sort.removeprefix("-") not in noun.sorts:
+        if shape.sort:
+            known = ", ".join(noun.sorts)
+            detail = f"This can be sorted by: {known}, or the same with a -."
+            raise Invalid([Fault("query", "sort", "unknown-sort", detail)])
+        shape = replace(shape, sort=noun.sorts[0])
+        selection = replace(selection, shape=shape)
+    for name, index in shape.filters:
+        if name == "q":
+            values = list(selection.values)
+            values[index] = words_sought(values[index])
+            return replace(selection, values=tuple(values))
+    return selection
 
 
 def _check(selection: Selection, catalogue: Catalogue, faults: Faults) -> None:

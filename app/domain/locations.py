@@ -41,6 +41,14 @@ def place_typed(text: str) -> tuple[str, str]:
     return "q", _words(text, "q")
 
 
+def words_sought(text: str) -> str:
+    """Words to search names for, folded as the names are. Raises `Invalid` when nothing searchable is left."""
+    found = fold(text)
+    if not found:
+        raise Invalid([Fault("query", "q", "nothing-to-search", "Give at least one letter or digit to search for.")])
+    return found
+
+
 def _postcode(text: str, location: str) -> str:
     if not _POSTCODE.match(text):
         detail = "A postcode is four digits, or four digits and two letters, such as 9711 or 9711 AB."

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.rest.doors import Asking
 from app.api.rest.picks import chosen, picks
-from app.domain.errors import Fault, Invalid, NotFound
+from app.domain.errors import NotFound
 from app.domain.reading import DEFAULT_PAGE, MAX_PAGE, Answer, Pick, Selection, Shape
 
 ETAG = re.compile(r'(?:W/)?"[^"]*"')
@@ -67,24 +67,16 @@ class PageQuery(OneQuery):
     ] = None
 
 
-def page_selection(
-    asking: Asking, noun: str, default: str, query: PageQuery, filters: Mapping[str, Any], order: str
-) -> Selection:
+def page_selection(asking: Asking, noun: str, default: str, query: PageQuery, filters: Mapping[str, Any]) -> Selection:
     """The selection of a collection. Raises `Invalid` for an unknown field or order."""
     nouns = asking.services.library.nouns()
-    sort = query.sort or order
-    if sort.removeprefix("-") not in nouns[noun].sorts:
-        known = ", ".join(nouns[noun].sorts)
-        raise Invalid(
-            [Fault("query", "sort", "unknown-sort", f"This can be sorted by: {known}, or the same with a -.")]
-        )
     given = [(name, value) for name, value in filters.items() if value is not None]
     shape = Shape(
         noun,
         "page",
         chosen(picks(default), noun, nouns, query.fields, query.expand),
         tuple((name, index) for index, (name, _) in enumerate(given)),
-        sort,
+        query.sort or "",
         query.limit,
         query.cursor is not None,
     )
@@ -95,11 +87,9 @@ def _day(asking: Asking, as_of: date | None) -> date:
     return as_of if as_of is not None else asking.services.today()
 
 
-async def page(
-    asking: Asking, noun: str, default: str, query: PageQuery, filters: Mapping[str, Any], order: str = "name"
-) -> Response:
+async def page(asking: Asking, noun: str, default: str, query: PageQuery, filters: Mapping[str, Any]) -> Response:
     """A collection: `{"items": […], "next": …}` with a `Link` to the next page."""
-    selection = page_selection(asking, noun, default, query, filters, order)
+    selection = page_selection(asking, noun, default, query, filters)
     (answer,) = await _read(asking, selection)
     return collection(asking, answer.body or b"[]", answer.next)
 

@@ -10,7 +10,6 @@ from pydantic import Field
 from app.api.rest.answers import AsOf, Strict, listing
 from app.api.rest.contract import Collection, Reference, responses
 from app.api.rest.doors import Ask, Door
-from app.domain.locations import place_sought
 
 router = APIRouter(prefix="/v1", tags=["Regions"], route_class=Door)
 
@@ -70,5 +69,5 @@ class LocationsQuery(Strict):
     responses=responses(Collection[Location]),
 )
 async def list_locations(asking: Ask, query: Annotated[LocationsQuery, Query()]) -> Response:
-    name, value = place_sought(query.postcode, query.municipality, query.q)
-    return await listing(asking, "location", LOCATION, {name: value}, query.as_of)
+    given = {"postcode": query.postcode, "municipality": query.municipality, "q": query.q}
+    return await listing(asking, "location", LOCATION, given, query.as_of)

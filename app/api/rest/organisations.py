@@ -13,7 +13,7 @@ from app.api.identity import new_id
 from app.api.rest.answers import OneQuery, PageQuery, Strict, one, page
 from app.api.rest.contract import Collection, Reference, responses
 from app.api.rest.doors import Ask, Door
-from app.api.rest.regions import RegionReference, folded
+from app.api.rest.regions import RegionReference
 from app.api.rest.terms import TermReference
 from app.api.rest.writing import change, create, representation, version_given
 from app.domain import organisations
@@ -97,7 +97,7 @@ async def list_organisations(asking: Ask, query: Annotated[OrganisationsQuery, Q
         "workfield": query.workfield,
         "region": query.region,
         "hub": query.hub,
-        "q": folded(query.q),
+        "q": query.q,
     }
     return await page(asking, "organisation", ORGANISATION, query, filters)
 

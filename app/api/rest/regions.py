@@ -28,8 +28,7 @@ from app.api.rest.answers import (
 from app.api.rest.contract import Collection, Reference, responses
 from app.api.rest.doors import Ask, Door
 from app.api.rest.picks import picks, reference
-from app.domain.errors import Fault, Invalid
-from app.domain.text import fold
+from app.domain.errors import Invalid
 
 router = APIRouter(prefix="/v1", tags=["Regions"], route_class=Door)
 
@@ -190,7 +189,7 @@ class OverlapsQuery(AsOfQuery):
     responses=responses(Collection[RegionScheme]),
 )
 async def list_region_schemes(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "region-scheme", SCHEME, query, {}, "rank")
+    return await page(asking, "region-scheme", SCHEME, query, {})
 
 
 @router.get("/region-schemes/{scheme}", summary="Read a region scheme", responses=responses(RegionScheme, missing=True))
@@ -205,7 +204,7 @@ async def read_region_scheme(asking: Ask, scheme: SchemeCode, query: Annotated[O
     responses=responses(Collection[Region]),
 )
 async def list_regions(asking: Ask, query: Annotated[RegionsQuery, Query()]) -> Response:
-    filters = {"scheme": query.scheme, "municipality": query.municipality, "q": folded(query.q)}
+    filters = {"scheme": query.scheme, "municipality": query.municipality, "q": query.q}
     return await page(asking, "region", REGION, query, filters)
 
 
@@ -285,16 +284,6 @@ async def read_crosswalk(
     name = f"{fromScheme}-{toScheme}-{selection.as_of.isoformat()}.csv"
     disposition = {"content-disposition": f'attachment; filename="{name}"'}
     return respond(asking, body, etag(body), disposition, media="text/csv; charset=utf-8")
-
-
-def folded(text: str | None) -> str | None:
-    """Text to search for, as names are kept. Raises `Invalid` when nothing searchable is left."""
-    if text is None:
-        return None
-    found = fold(text)
-    if not found:
-        raise Invalid([Fault("query", "q", "nothing-to-search", "Give at least one letter or digit to search for.")])
-    return found
 
 
 def _prefers_csv(accept: str) -> bool:

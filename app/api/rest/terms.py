@@ -70,12 +70,12 @@ GROUP = "code label description side organised underRepresented workfield { code
 
 @router.get("/workfields", summary="List workfields", responses=responses(Collection[Term]))
 async def list_workfields(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "workfield", TERM, query, {}, "rank")
+    return await page(asking, "workfield", TERM, query, {})
 
 
 @router.get("/umbrellas", summary="List umbrella organisations", responses=responses(Collection[Umbrella]))
 async def list_umbrellas(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "umbrella", UMBRELLA, query, {}, "rank")
+    return await page(asking, "umbrella", UMBRELLA, query, {})
 
 
 @router.get(
@@ -85,37 +85,37 @@ async def list_umbrellas(asking: Ask, query: Annotated[PageQuery, Query()]) -> R
     responses=responses(Collection[Theme]),
 )
 async def list_themes(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "theme", THEME, query, {"parent": ""}, "rank")
+    return await page(asking, "theme", THEME, query, {"parent": ""})
 
 
 @router.get("/participation-levels", summary="List the rungs of the ladder", responses=responses(Collection[Level]))
 async def list_levels(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "participation-level", LEVEL, query, {}, "rank")
+    return await page(asking, "participation-level", LEVEL, query, {})
 
 
 @router.get("/participation-roles", summary="List participation roles", responses=responses(Collection[Ranked]))
 async def list_roles(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "participation-role", RANKED, query, {}, "rank")
+    return await page(asking, "participation-role", RANKED, query, {})
 
 
 @router.get("/participation-phases", summary="List the phases of the matrix", responses=responses(Collection[Ranked]))
 async def list_phases(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "participation-phase", RANKED, query, {}, "rank")
+    return await page(asking, "participation-phase", RANKED, query, {})
 
 
 @router.get("/participation-methods", summary="List participation methods", responses=responses(Collection[Term]))
 async def list_methods(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "participation-method", TERM, query, {}, "rank")
+    return await page(asking, "participation-method", TERM, query, {})
 
 
 @router.get("/participant-groups", summary="List participant groups", responses=responses(Collection[Group]))
 async def list_groups(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "participant-group", GROUP, query, {}, "rank")
+    return await page(asking, "participant-group", GROUP, query, {})
 
 
 @router.get("/channels", summary="List the channels of signals", responses=responses(Collection[Term]))
 async def list_channels(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
-    return await page(asking, "channel", TERM, query, {}, "rank")
+    return await page(asking, "channel", TERM, query, {})
 
 
 __all__ = ["Field", "router"]
