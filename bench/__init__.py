@@ -1,0 +1,1 @@
+"""How close the service comes to what its database can do: `python -m bench`, or `make bench`."""
