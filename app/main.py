@@ -9,16 +9,16 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from app.api import app as api
 from app.api.asking import Services
 from app.api.asking import today as day_in_the_netherlands
 from app.api.edge import Edge
 from app.api.measures import Measures
-from app.api.rest import api
 from app.api.rest.contract import API_VERSION
-from app.api.rest.lane import Lane
 from app.domain.library import Library
 from app.infra.clients import Clients
 from app.infra.database import Database
+from app.infra.figures import Figures
 from app.infra.prepare import Addresses
 from app.infra.projection import Projection
 from app.infra.reader import PostgresReader, Signer
@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
         problem=lambda: watch.problem,
         today=day_in_the_netherlands,
         public_url=settings.public_url,
+        figures=Figures(database).on,
     )
 
     @asynccontextmanager
@@ -63,11 +64,11 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
         await database.close()
 
     measures = Measures(lambda: watch.problem is None)
-    app = api.build(services, measures, lifespan)
+    app, lane = api.build(services, measures, lifespan)
     return _Application(
         app,
         Edge(
-            Lane(app, app),
+            lane,
             settings,
             api_version=API_VERSION,
             authenticate=Clients(database).authenticate,

@@ -11,13 +11,19 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from app.api.asking import Services
+from app.api.graphql import mounting
 from app.api.measures import CONTENT_TYPE, Measures
+from app.api.pages import pages
+from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
 from app.api.rest import hubs, locations, organisations, regions, terms
 from app.api.rest.contract import API_VERSION, add_contract
+from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
 
 ROUTERS = (regions.router, locations.router, hubs.router, organisations.router, terms.router)
+
+SOURCE = "https://github.com/knooppunt/knooppunt"
 
 DESCRIPTION = """\
 The open-source backend of the Dutch national network of regional participation hubs in care.
@@ -36,8 +42,8 @@ TAGS = [
 ]
 
 
-def build(services: Services, measures: Measures, lifespan: Any) -> FastAPI:
-    """The FastAPI app without the edge around it."""
+def build(services: Services, measures: Measures, lifespan: Any) -> tuple[FastAPI, Lane]:
+    """The FastAPI app, and the short way into it, without the edge around them."""
     app = FastAPI(
         title="Knooppunt",
         summary="Regions and participation hubs in Dutch care.",
@@ -45,7 +51,7 @@ def build(services: Services, measures: Measures, lifespan: Any) -> FastAPI:
         version=API_VERSION,
         contact={
             "name": "Knooppunt",
-            "url": "https://github.com/knooppunt/knooppunt",
+            "url": SOURCE,
             "email": "api@knooppunt.example",
         },
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
@@ -65,7 +71,11 @@ def build(services: Services, measures: Measures, lifespan: Any) -> FastAPI:
         app, [{"url": f"{services.public_url or 'https://api.knooppunt.example'}/v1", "description": "This version"}]
     )
     _operations(app, services, measures)
-    return app
+    graphql = mounting.endpoint(services)
+    app.router.routes.append(Route("/graphql", graphql, include_in_schema=False))
+    for page in pages(PageReading(services), public_url=services.public_url, source_url=SOURCE).routes:
+        app.router.routes.append(page)
+    return app, Lane(app, app, {"/graphql": graphql})
 
 
 def allowed_methods(app: FastAPI, path: str) -> set[str]:

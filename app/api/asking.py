@@ -28,7 +28,7 @@ class Services:
     exists: Callable[[str, str], Any]
     writing: Any = None
     problem: Callable[[], str | None] = lambda: None
-    figures: Callable[[], Any] = lambda: None
+    figures: Callable[[date], Any] = lambda _: None
     today: Callable[[], date] = today
     public_url: str | None = None
 

@@ -284,7 +284,8 @@ class _Exchange:
         self.status = message["status"]
         headers: list[tuple[bytes, bytes]] = message["headers"]
         present = {name for name, _ in headers}
-        headers += self.edge.fixed
+        # Pages set some of these themselves, stricter.
+        headers += [header for header in self.edge.fixed if header[0] not in present] if self.is_page else self.edge.fixed
         headers.append((b"request-id", self.asked.request_id.encode()))
         headers += self.limit_headers
         if b"cache-control" not in present:

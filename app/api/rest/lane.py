@@ -6,6 +6,8 @@ a door (unknown addresses, other methods, pages) goes on to FastAPI.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,11 +15,12 @@ from app.api.rest.doors import Door
 
 
 class Lane:
-    """`app` answers what is not a door."""
+    """`app` answers what is not a door, `others` what has its own application at a plain path."""
 
-    def __init__(self, api: FastAPI, app: ASGIApp) -> None:
+    def __init__(self, api: FastAPI, app: ASGIApp, others: Mapping[str, ASGIApp]) -> None:
         self._api = api
         self._app = app
+        self._others = others
         self._plain: dict[tuple[str, str], Door] = {}
         self._patterns: dict[tuple[str, int], list[Door]] = {}
         for route in api.router.routes:
@@ -39,7 +42,7 @@ class Lane:
                     scope["path_params"] = found.groupdict()
                     break
             else:
-                await self._app(scope, receive, send)
+                await self._others.get(path, self._app)(scope, receive, send)
                 return
         scope["app"] = self._api
         scope["route"] = door
