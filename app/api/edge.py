@@ -18,6 +18,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.accepting import accepts_gzip
 from app.api.asking import Asked, accepted_language
 from app.api.measures import Measures
 from app.api.problems import HttpProblem, internal_error, problem
@@ -29,7 +30,9 @@ from app.settings import Settings
 MOST_TAGS = 20_000
 MAX_HEADER_BYTES = 16_000
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
-CORS_ALLOW = b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Accept-Language, Last-Event-ID"
+CORS_ALLOW = (
+    b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, Last-Event-ID"
+)
 CORS_EXPOSE = (
     b"ETag, Link, Location, API-Version, Request-Id, RateLimit, RateLimit-Policy, Retry-After, Content-Language"
 )
@@ -96,6 +99,7 @@ class _Exchange:
         "asked",
         "began",
         "edge",
+        "header_bytes",
         "headers",
         "is_page",
         "key",
@@ -114,8 +118,10 @@ class _Exchange:
         self.started = False
         self.status = 0
         self.headers = {}
+        self.header_bytes = 0
         for name, value in scope["headers"]:
             self.headers[name] = value
+            self.header_bytes += len(name) + len(value)
         self.asked = Asked(uuid_utils.uuid7().hex, accepted_language(self._header(b"accept-language")))
         self.asked.base_url = edge.settings.public_url or f"{scope['scheme']}://{self._header(b'host') or 'localhost'}"
         self.limit_headers: list[tuple[bytes, bytes]] = []
@@ -129,10 +135,10 @@ class _Exchange:
     async def run(self, receive: Receive) -> None:
         try:
             self._check_size()
-            self._count()
             authorization = self._header(b"authorization")
             if authorization:
                 self.asked.actor = await self._authenticated(authorization)
+            self._count(self.asked.actor.client or self._address())
             if self._knows_already():
                 await self._not_modified()
                 return
@@ -148,9 +154,14 @@ class _Exchange:
 
     async def _authenticated(self, authorization: str) -> Actor:
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise Unauthenticated("Send the token as `Authorization: Bearer <token>`.")
-        return await self.edge.authenticate(token.strip())
+        try:
+            if scheme.lower() != "bearer" or not token.strip():
+                raise Unauthenticated("Send the token as `Authorization: Bearer <token>`.")
+            return await self.edge.authenticate(token.strip())
+        except Unauthenticated:
+            # Wrong tokens count for the address they come from: a new guess each time would never meet a limit.
+            self._count(self._address())
+            raise
 
     def _check_size(self) -> None:
         settings = self.edge.settings
@@ -161,16 +172,18 @@ class _Exchange:
                 f"A query string has at most {settings.max_query_bytes} bytes.",
                 code="query-too-long",
             )
+        if self.header_bytes > MAX_HEADER_BYTES:
+            detail = f"The headers of a request have at most {MAX_HEADER_BYTES} bytes together."
+            raise HttpProblem(431, "Headers too large", detail, code="headers-too-large")
         length = self._header(b"content-length")
         if length.isdigit() and int(length) > settings.max_body_bytes:
             raise _too_large(settings.max_body_bytes)
 
-    def _count(self) -> None:
-        """The rate limit, by token or address, for this process."""
+    def _count(self, who: str) -> None:
+        """The rate limit, by client or address, for this process."""
         most = self.edge.settings.rate_limit_per_minute
         if not most or self.scope["path"] in ALWAYS_OPEN:
             return
-        who = self._header(b"authorization") or self._address()
         limiter, item = self.edge.limiter, self.edge.limit
         fits = limiter.hit(item, who)
         stats = limiter.get_window_stats(item, who)
@@ -198,7 +211,7 @@ class _Exchange:
             return False
         self.key = (
             self.scope["path"], self.scope["query_string"], self.headers.get(b"accept"), self.asked.language,
-            self.asked.base_url, self._day(),
+            accepts_gzip(self._header(b"accept-encoding")), self.asked.base_url, self._day(),
         )  # fmt: skip
         known = self._header(b"if-none-match")
         found = self.edge.tags.get(self.key) if known else None
@@ -285,7 +298,9 @@ class _Exchange:
         headers: list[tuple[bytes, bytes]] = message["headers"]
         present = {name for name, _ in headers}
         # Pages set some of these themselves, stricter.
-        headers += [header for header in self.edge.fixed if header[0] not in present] if self.is_page else self.edge.fixed
+        headers += (
+            [header for header in self.edge.fixed if header[0] not in present] if self.is_page else self.edge.fixed
+        )
         headers.append((b"request-id", self.asked.request_id.encode()))
         headers += self.limit_headers
         if b"cache-control" not in present:

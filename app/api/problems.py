@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,7 +74,9 @@ def problem(error: DomainError) -> tuple[int, dict[str, str], bytes]:
     if isinstance(error, HttpProblem):
         headers.update(error.headers)
     if isinstance(error, errors.Unauthenticated):
-        headers["www-authenticate"] = 'Bearer realm="knooppunt", error="invalid_token"'
+        # RFC 6750, 3.1: who sent no token made no error with it.
+        wrong = "" if error.code == "token-required" else ', error="invalid_token"'
+        headers["www-authenticate"] = f'Bearer realm="knooppunt"{wrong}'
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = "2"
     if isinstance(error, errors.Stale):
@@ -86,19 +89,51 @@ def as_dict(fault: Fault) -> dict[str, str]:
     return {"in": fault.where, "location": fault.location, "code": fault.code, "detail": fault.detail}
 
 
-# pydantic's words for what is wrong, in ours. Its messages never repeat the input, apart from the types listed here.
-_CODES = {
+MUNICIPALITY_CODE = r"^GM[0-9]{4}$"
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_FORMS = {
+    MUNICIPALITY_CODE: "The code of a municipality is GM and four digits, such as GM0014.",
+    SLUG: "Lower-case letters and digits, with hyphens in between, such as `zuid-holland`.",
+}
+_DATE = ("invalid-date", "A date of the calendar is needed, written YYYY-MM-DD.")
+_ID = ("invalid-id", "An id is a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057.")
+_OBJECT = ("wrong-type", "A JSON object is needed.")
+_TRUTH = ("wrong-type", "true or false is needed.")
+_WHOLE = ("invalid-number", "A whole number is needed.")
+
+# Pydantic's words for what is wrong, in ours: a code for programs and a sentence for people. The braces are filled
+# with the limit that was passed, never with what was sent.
+_WORDS: Mapping[str, tuple[str, str]] = {
     "missing": ("required", "This field is required."),
     "extra_forbidden": ("unknown-field", "There is no such field."),
-    "json_invalid": ("invalid-json", "The body is not valid JSON."),
-    "value_error": ("invalid-value", ""),
-    "literal_error": ("unknown-code", ""),
-    "enum": ("unknown-code", ""),
-    "date_from_datetime_parsing": ("invalid-date", "A date is written YYYY-MM-DD."),
-    "date_parsing": ("invalid-date", "A date is written YYYY-MM-DD."),
-    "date_type": ("invalid-date", "A date is written YYYY-MM-DD."),
-    "date_from_datetime_inexact": ("invalid-date", "A date is written YYYY-MM-DD."),
-    "uuid_parsing": ("invalid-id", "An id is a UUID."),
+    "greater_than_equal": ("out-of-range", "At least {ge} is needed."),
+    "greater_than": ("out-of-range", "More than {gt} is needed."),
+    "less_than_equal": ("out-of-range", "At most {le} is allowed."),
+    "less_than": ("out-of-range", "Less than {lt} is allowed."),
+    "string_too_long": ("too-long", "At most {max_length} characters are allowed."),
+    "string_too_short": ("too-short", "At least {min_length} characters are needed."),
+    "too_long": ("too-many", "At most {max_length} items are allowed."),
+    "too_short": ("too-few", "At least {min_length} items are needed."),
+    "literal_error": ("unknown-code", "One of these is needed: {expected}."),
+    "enum": ("unknown-code", "One of these is needed: {expected}."),
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_type": _WHOLE,
+    "int_from_float": _WHOLE,
+    "string_type": ("wrong-type", "A text is needed."),
+    "list_type": ("wrong-type", "A list is needed."),
+    "bool_type": _TRUTH,
+    "bool_parsing": _TRUTH,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "date_parsing": _DATE,
+    "date_type": _DATE,
+    "uuid_parsing": _ID,
+    "uuid_type": _ID,
+    "uuid_version": _ID,
 }
 
 
@@ -106,9 +141,20 @@ def faults_of(found: Sequence[ErrorDetails], where: str) -> list[Fault]:
     """Pydantic's errors as faults, without the refused input."""
     faults = []
     for error in found:
-        code, detail = _CODES.get(error["type"], (error["type"].replace("_", "-"), ""))
+        code, detail = _in_words(error)
         if where == "query" and code == "unknown-field":
             code, detail = "unknown-parameter", "There is no such query parameter here."
         location = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
-        faults.append(Fault(where, location[:100], code, detail or error["msg"].removeprefix("Value error, ")))
+        faults.append(Fault(where, location[:100], code, detail))
     return faults
+
+
+def _in_words(error: ErrorDetails) -> tuple[str, str]:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        return "wrong-form", _FORMS.get(context["pattern"], "This does not have the form that is asked here.")
+    if kind == "value_error":  # ours, raised in a validator: it has a sentence of its own
+        return "invalid-value", error["msg"].removeprefix("Value error, ")
+    code, words = _WORDS.get(kind, ("invalid-value", "This value cannot be used here."))
+    detail = words.format_map(context)
+    return code, re.sub(r"\b1 (character|item)s are", r"1 \1 is", detail)

@@ -70,15 +70,16 @@ class Library:
 
     async def read(self, selections: Sequence[Selection], *, actor: Actor, language: Language) -> list[Answer]:
         """See the port. Raises `Invalid` for a date, scheme or code that leads nowhere."""
-        selections = [_normal(selection, self._reader.nouns()[selection.shape.noun]) for selection in selections]
-        catalogue = self._catalogue()
         faults = Faults()
+        nouns = self._reader.nouns()
+        selections = [_normal(selection, nouns[selection.shape.noun], faults) for selection in selections]
+        catalogue = self._catalogue()
         for selection in selections:
             _check(selection, catalogue, faults)
         faults.raise_if_any()
         answers = await self._reader.read(selections, actor=actor, language=language)
         for selection, answer in zip(selections, answers, strict=True):
-            if answer.next is None and len(answer.body or b"") < NEARLY_EMPTY_BYTES and selection.shape.kind != "one":
+            if answer.next is None and _is_empty(selection.shape.kind, answer.body or b"[]"):
                 await self._explain_emptiness(selection)
         return answers
 
@@ -104,16 +105,18 @@ class Library:
             if kind is None or not isinstance(value, str):
                 continue
             if kind in ("region", "municipality"):
-                await self._explain_region(kind, name, value, selection.as_of, faults)
+                # A place is found through what came before or after it, so only an unknown code finds nothing.
+                ended = selection.shape.noun != "location"
+                await self._explain_region(kind, name, value, selection.as_of, faults, ended)
             elif not await self._registry.exists(kind, value):
                 faults.add("query", name, "unknown-code", f"There is no {kind} with this code.")
         faults.raise_if_any()
 
-    async def _explain_region(self, kind: str, name: str, code: str, as_of: date, faults: Faults) -> None:
+    async def _explain_region(self, kind: str, name: str, code: str, as_of: date, faults: Faults, ended: bool) -> None:
         life = await self._registry.region(code, as_of)
         if life is None or (kind == "municipality" and life.scheme != "gemeente"):
             faults.add("query", name, "unknown-code", f"There is no {kind} with this code.")
-        elif not life.valid_from <= as_of < life.valid_to:
+        elif ended and not life.valid_from <= as_of < life.valid_to:
             faults.add("query", name, "region-ended", _ended(life, as_of))
 
 
@@ -127,30 +130,34 @@ def _ended(life: Life, as_of: date) -> str:
     )
 
 
-def _normal(selection: Selection, noun: NounShape) -> Selection:
+def _is_empty(kind: str, body: bytes) -> bool:
+    """Whether a collection holds nothing; of a connection that can only be guessed by its size."""
+    return len(body) < NEARLY_EMPTY_BYTES if kind == "connection" else kind != "one" and body == b"[]"
+
+
+def _normal(selection: Selection, noun: NounShape, faults: Faults) -> Selection:
     """The selection as it is asked of the reader: words folded, places understood, the order named.
 
-    Raises `Invalid` for words that hold nothing to search for, no place, or an unknown order.
+    Words that hold nothing to search for, no place and an unknown order are faults.
     """
     shape = selection.shape
-    if shape.noun == "location":
-        given = {name: selection.values[index] for name, index in shape.filters}
-        name, value = place_sought(**given)
-        filters = ((name, len(selection.values)),)
-        return replace(selection, shape=replace(shape, filters=filters), values=(*selection.values, value))
+    values = list(selection.values)
+    try:
+        if shape.noun == "location":
+            given = {name: values[index] for name, index in shape.filters}
+            name, value = place_sought(**given)
+            return replace(selection, shape=replace(shape, filters=((name, len(values)),)), values=(*values, value))
+        for name, index in shape.filters:
+            if name == "q":
+                values[index] = words_sought(values[index])
+    except Invalid as error:
+        faults.found.extend(error.faults)
     if shape.kind in ("page", "connection") and shape.sort.removeprefix("-") not in noun.sorts:
         if shape.sort:
-            known = ", ".join(noun.sorts)
-            detail = f"This can be sorted by: {known}, or the same with a -."
-            raise Invalid([Fault("query", "sort", "unknown-sort", detail)])
+            detail = f"This can be sorted by: {', '.join(noun.sorts)}, or the same with a -."
+            faults.add("query", "sort", "unknown-sort", detail)
         shape = replace(shape, sort=noun.sorts[0])
-        selection = replace(selection, shape=shape)
-    for name, index in shape.filters:
-        if name == "q":
-            values = list(selection.values)
-            values[index] = words_sought(values[index])
-            return replace(selection, values=tuple(values))
-    return selection
+    return replace(selection, shape=shape, values=tuple(values))
 
 
 def _check(selection: Selection, catalogue: Catalogue, faults: Faults) -> None:

@@ -7,9 +7,10 @@ import re
 from app.domain.errors import Fault, Invalid
 from app.domain.text import fold
 
-_POSTCODE = re.compile(r"[1-9]\d{3}(?:\s?[A-Za-z]{2})?\Z")
+# `[0-9]`, because `\d` takes the digits of every script.
+_POSTCODE = re.compile(r"[1-9][0-9]{3}(?:\s*[A-Za-z]{2})?\Z")
 _ALMOST_POSTCODE = re.compile(r"(?:\d[\d\s]*|[\d\s]+[A-Za-z]{1,3}|[A-Za-z]{2}\s?\d{4}|\d+[A-Za-z]+\d+)\Z")
-_MUNICIPALITY = re.compile(r"GM\d{4}\Z", re.IGNORECASE)
+_MUNICIPALITY = re.compile(r"GM[0-9]{4}\Z", re.IGNORECASE)
 
 
 def place_sought(postcode: str | None = None, municipality: str | None = None, q: str | None = None) -> tuple[str, str]:

@@ -188,7 +188,11 @@ LOCATION = View(
         "regions": Edge("located-region", _located_regions),
         "hubs": Edge("hub", lambda cx, row, args: hubs_covering(cx, row.region_id)),
     },
-    filters={name: Filter(_always) for name in ("postcode", "municipality", "q")},
+    filters={
+        "postcode": Filter(_always),
+        "municipality": Filter(_always, codes="municipality"),
+        "q": Filter(_always),
+    },
 )
 
 LOCATED_REGION = View(

@@ -41,6 +41,8 @@ class Signer:
         body, _, signature = cursor.partition(".")
         try:
             payload = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+            if base64.urlsafe_b64encode(payload).rstrip(b"=") != body.encode():
+                raise ValueError  # the decoder skips what is not base64: one cursor, one spelling
             inner = hashlib.sha256(self.secret + bind.encode() + payload).digest()
             ours = hashlib.sha256(self.secret + inner).hexdigest()[:32]
             if not hmac.compare_digest(ours.encode(), signature.encode()):
@@ -120,5 +122,5 @@ def _typed(key: Key, part: Any) -> Any:
 def _bind(selection: Selection, actor: Actor) -> str:
     """What a cursor belongs to: the noun, its order, its filters, and whose view it is."""
     shape = selection.shape
-    filters = "&".join(f"{name}={selection.values[index]}" for name, index in sorted(shape.filters))
+    filters = orjson.dumps([[name, str(selection.values[index])] for name, index in sorted(shape.filters)]).decode()
     return f"{shape.noun}|{shape.sort}|{filters}|{actor.role}:{actor.hub or actor.umbrella or ''}"

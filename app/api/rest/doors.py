@@ -18,11 +18,11 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from app.api.accepting import JSON, is_in_utf8, preferred
 from app.api.asking import Asked, Services
 from app.api.problems import HttpProblem, faults_of
-from app.domain.errors import Fault, Invalid
+from app.domain.errors import Fault, Invalid, Unauthenticated
 
-JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -58,16 +58,22 @@ class Door(APIRoute):
         query = _model(hints["query"]) if "query" in names else None
         body = _model(hints["body"]) if "body" in names else None
         merge = "PATCH" in (self.methods or ())
+        reads = "GET" in (self.methods or ())
         paths = {name: TypeAdapter(hints[name]) for name in names - {"asking", "query", "body", "return"}}
         produces = _produced(self.responses)
 
         async def handle(request: Request) -> Response:
             asking = _asking(request)
+            if not reads:
+                _needs_token(asking)
             _check_accept(request, produces)
             faults: list[Fault] = []
             given: dict[str, Any] = {"asking": asking}
             for name, adapter in paths.items():
-                given[name] = _valid(adapter.validate_python, request.path_params[name], "path", faults, name)
+                value = request.path_params[name]
+                given[name] = _valid(adapter.validate_python, value, "path", faults, name)
+                if _CONTROL.search(value):
+                    faults.append(Fault("path", name, "control-character", "Control characters are not accepted."))
             given_query = _query(request.scope["query_string"], faults)
             if query is not None:
                 given["query"] = _valid(query.model_validate, given_query, "query", faults)
@@ -88,6 +94,12 @@ class Door(APIRoute):
         return handle
 
 
+def _needs_token(asking: Asking) -> None:
+    """Changes are made by someone; nobody's body is not even read. Raises `Unauthenticated`."""
+    if asking.asked.actor.client is None:
+        raise Unauthenticated("This needs a token: `Authorization: Bearer <token>`.", code="token-required")
+
+
 def _model(hint: Any) -> type[BaseModel]:
     model = get_args(hint)[0] if get_args(hint) else hint
     assert isinstance(model, type)
@@ -99,7 +111,7 @@ def _valid(validate: Callable[[Any], Any], value: Any, where: str, faults: list[
     try:
         return validate(value)
     except ValidationError as error:
-        found = faults_of(error.errors(include_url=False, include_input=False, include_context=False), where)
+        found = faults_of(error.errors(include_url=False, include_input=False), where)
         faults.extend(Fault(f.where, f.location or name, f.code, f.detail) for f in found)
         return None
 
@@ -125,18 +137,35 @@ def _query(raw: bytes, faults: list[Fault]) -> dict[str, str]:
 
 
 async def _body(request: Request, media: str, asking: Asking, faults: list[Fault]) -> Any:
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != media and not (media == MERGE_PATCH and given == "application/merge-patch+json"):
+    given = request.headers.get("content-type", "")
+    if given.partition(";")[0].strip().lower() != media or not is_in_utf8(given):
         headers = {"accept-patch": MERGE_PATCH} if media == MERGE_PATCH else {"accept-post": JSON}
         raise HttpProblem(
-            415, "Unsupported media type", f"Send the body as {media}.", code="unsupported-media-type", headers=headers
+            415,
+            "Unsupported media type",
+            f"Send the body as {media}, in UTF-8.",
+            code="unsupported-media-type",
+            headers=headers,
         )
     asking.body_bytes = await request.body()
     try:
-        return orjson.loads(asking.body_bytes)
+        content = orjson.loads(asking.body_bytes)
     except orjson.JSONDecodeError:
         faults.append(Fault("body", "", "invalid-json", "The body is not valid JSON in UTF-8."))
         return None
+    if b"\\u0000" in asking.body_bytes and _has_nul(content):
+        faults.append(Fault("body", "", "control-character", "The character U+0000 is not accepted in texts."))
+        return None
+    return content
+
+
+def _has_nul(content: Any) -> bool:
+    """Whether some text, or name, holds the one character that PostgreSQL cannot keep."""
+    if isinstance(content, str):
+        return "\0" in content
+    if isinstance(content, dict):
+        return any(_has_nul(part) for pair in content.items() for part in pair)
+    return isinstance(content, list) and any(map(_has_nul, content))
 
 
 def _produced(responses: dict[int | str, dict[str, Any]]) -> tuple[str, ...]:
@@ -145,11 +174,6 @@ def _produced(responses: dict[int | str, dict[str, Any]]) -> tuple[str, ...]:
 
 
 def _check_accept(request: Request, produces: tuple[str, ...]) -> None:
-    accept = request.headers.get("accept")
-    if accept is None or "*/*" in accept or JSON in accept:
-        return
-    wanted = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
-    for media in produces:
-        if media in wanted or f"{media.partition('/')[0]}/*" in wanted:
-            return
-    raise HttpProblem(406, "Not acceptable", f"This resource comes as {', '.join(produces)}.", code="not-acceptable")
+    if preferred(request.headers.get("accept"), produces) is None:
+        detail = f"This resource comes as {' or '.join(produces)}."
+        raise HttpProblem(406, "Not acceptable", detail, code="not-acceptable")

@@ -14,6 +14,8 @@ from app.domain.reading import NounShape, Pick
 
 MAX_FIELDS = 100
 MAX_DEPTH = 4
+MAX_COST = 100_000
+LIST_ROWS = 10  # what a list within a row is taken to hold, as GraphQL does
 
 _TOKEN = re.compile(r"[A-Za-z]+|[{}]")
 
@@ -72,12 +74,17 @@ def reference(noun: str) -> tuple[Pick, ...]:
 
 
 def chosen(
-    default: tuple[Pick, ...], noun: str, nouns: Mapping[str, NounShape], fields: str | None, expand: str | None
+    default: tuple[Pick, ...],
+    noun: str,
+    nouns: Mapping[str, NounShape],
+    fields: str | None,
+    expand: str | None,
+    rows: int = 1,
 ) -> tuple[Pick, ...]:
     """The selection of one request: `fields` replaces the default, `expand` adds edges to it.
 
     `fields=name,area.population` picks along dots; an edge named without fields shows its reference shape.
-    Raises `Invalid` for every name that does not exist.
+    Raises `Invalid` for every name that does not exist, and for more than `rows` of it should cost.
     """
     if fields is None and expand is None:
         return default
@@ -87,7 +94,26 @@ def chosen(
     for path in _listed(expand, "expand", faults):
         shown = _expanded(shown, path.split("."), noun, nouns, faults)
     faults.raise_if_any()
+    found = _cost(shown, noun, nouns, rows)
+    if found > MAX_COST:
+        detail = (
+            f"This asks for about {found:,} values; the limit is {MAX_COST:,}. "
+            "Ask for fewer rows (a smaller limit, then page) or fewer lists within lists."
+        )
+        faults.add("query", "fields" if expand is None else "expand", "limit-cost", detail)
+        faults.raise_if_any()
     return shown
+
+
+def _cost(picked: Iterable[Pick], noun: str, nouns: Mapping[str, NounShape], rows: int) -> int:
+    """Rows times fields, estimated before anything is read."""
+    cost = 0
+    for pick in picked:
+        edge = nouns[noun].edges.get(pick.name)
+        cost += rows
+        if edge is not None:
+            cost += _cost(pick.picks, edge.noun, nouns, rows * LIST_ROWS if edge.many else rows)
+    return cost
 
 
 def _listed(value: str | None, key: str, faults: Faults) -> list[str]:

@@ -11,6 +11,8 @@ import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from app.api.accepting import JSON, preferred
+from app.api.problems import MUNICIPALITY_CODE
 from app.api.rest.answers import (
     AsOf,
     OneQuery,
@@ -26,9 +28,9 @@ from app.api.rest.answers import (
     whole,
 )
 from app.api.rest.contract import Collection, Reference, responses
-from app.api.rest.doors import Ask, Door
+from app.api.rest.doors import Ask, Asking, Door
 from app.api.rest.picks import picks, reference
-from app.domain.errors import Invalid
+from app.domain.errors import Invalid, NotFound
 
 router = APIRouter(prefix="/v1", tags=["Regions"], route_class=Door)
 
@@ -39,7 +41,7 @@ RegionCode = Annotated[
     str, Field(max_length=20, description="Code of a region of any scheme, such as `GG2014`.", examples=["GG2014"])
 ]
 MunicipalityCode = Annotated[
-    str, Field(pattern=r"^GM\d{4}$", description="Code of a municipality, such as `GM0014`.", examples=["GM0014"])
+    str, Field(pattern=MUNICIPALITY_CODE, description="Code of a municipality, such as `GM0014`.", examples=["GM0014"])
 ]
 
 REGION = "code scheme name edition method validFrom validTo municipalityCount population populationDate"
@@ -109,6 +111,7 @@ class Region(Reference):
     population_date: date | None
 
 
+CSV = "text/csv"
 ShareBasis = Literal["population", "municipalities"]
 
 
@@ -163,7 +166,9 @@ class RegionsQuery(PageQuery):
     ] = None
     municipality: Annotated[
         str | None,
-        Field(pattern=r"^GM\d{4}$", description="Only regions in which this municipality lies.", examples=["GM0014"]),
+        Field(
+            pattern=MUNICIPALITY_CODE, description="Only regions in which this municipality lies.", examples=["GM0014"]
+        ),
     ] = None
 
 
@@ -265,7 +270,7 @@ async def list_region_overlaps(asking: Ask, code: RegionCode, query: Annotated[O
     summary="Read a crosswalk between two schemes",
     description="Every pair of regions of the two schemes that share municipalities, with both shares. As JSON, or as "
     "CSV with `Accept: text/csv`. Always the whole table.",
-    responses=responses(Collection[CrosswalkItem], missing=False, csv=True),
+    responses=responses(Collection[CrosswalkItem], missing=True, csv=True),
 )
 async def read_crosswalk(
     asking: Ask,
@@ -274,20 +279,26 @@ async def read_crosswalk(
     query: Annotated[AsOfQuery, Query()],
 ) -> Response:
     filters = {"from": fromScheme, "to": toScheme}
-    if not _prefers_csv(asking.request.headers.get("accept", "")):
-        return await listing(asking, "crosswalk", CROSSWALK, filters, query.as_of)
-    selection = whole(asking, "crosswalk", CROSSWALK, filters, query.as_of)
+    try:
+        if preferred(asking.request.headers.get("accept"), (JSON, CSV)) == JSON:
+            return await listing(asking, "crosswalk", CROSSWALK, filters, query.as_of)
+        return await _crosswalk_as_csv(asking, filters, query.as_of)
+    except Invalid as error:
+        unknown = next((fault.detail for fault in error.faults if fault.code == "unknown-scheme"), None)
+        if unknown is None:
+            raise
+        raise NotFound(unknown) from None  # the schemes are the address here
+
+
+async def _crosswalk_as_csv(asking: Asking, filters: dict[str, str], as_of: date | None) -> Response:
+    selection = whole(asking, "crosswalk", CROSSWALK, filters, as_of)
     (answer,) = await asking.services.library.read(
         [selection], actor=asking.asked.actor, language=asking.asked.language
     )
     body = _csv(orjson.loads(answer.body or b"[]"))
-    name = f"{fromScheme}-{toScheme}-{selection.as_of.isoformat()}.csv"
+    name = f"{filters['from']}-{filters['to']}-{selection.as_of.isoformat()}.csv"
     disposition = {"content-disposition": f'attachment; filename="{name}"'}
-    return respond(asking, body, etag(body), disposition, media="text/csv; charset=utf-8")
-
-
-def _prefers_csv(accept: str) -> bool:
-    return "text/csv" in accept and "application/json" not in accept
+    return respond(asking, body, etag(body), disposition, media=f"{CSV}; charset=utf-8")
 
 
 def _csv(items: list[dict[str, Any]]) -> bytes:
