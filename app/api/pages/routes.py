@@ -106,7 +106,7 @@ async def _landing(request: Request, data: PageData, source_url: str | None) -> 
         search=search,
         figures=figures,
         hubs=hubs,
-        proposed={hub["slug"] for hub in hubs or () if hub.get("basis") == "advice-report"},
+        basis={hub["slug"]: hub.get("basis") for hub in hubs or ()},
         today=_today(),
         other_language=_other_language("/", language, **({"q": search.text} if search.text else {})),
         chosen=request.query_params.get("lang") == language,

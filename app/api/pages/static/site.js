@@ -48,7 +48,9 @@
     const link = slot(made, "hub-link");
     link.textContent = hub.name;
     link.href = hub.website || `#hub-${hub.slug}`;
-    if (!inList || inList.dataset.basis !== "advice-report") slot(made, "proposed").remove();
+    const basis = inList ? inList.dataset.basis : "";
+    if (basis !== "advice-report") slot(made, "proposed").remove();
+    if (basis !== "demonstration") slot(made, "example").remove();
     return made;
   }
 
