@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Generic, TypeVar
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from app.api.accepting import JSON
+from app.api.rest.doors import MERGE_PATCH, Door
+
 API_VERSION = "1.0.0"
+_GENERIC = re.compile(rb"\bCollection_(\w+?)_(?=\W)")
 
 Item = TypeVar("Item")
 
@@ -71,6 +77,9 @@ def add_contract(app: FastAPI, servers: list[dict[str, str]]) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
+            for route in app.routes:
+                if isinstance(route, Door):
+                    route.operation_id = to_camel(route.name)
             document = get_openapi(
                 title=app.title,
                 version=app.version,
@@ -82,7 +91,9 @@ def add_contract(app: FastAPI, servers: list[dict[str, str]]) -> None:
                 license_info=app.license_info,
                 summary=app.summary,
             )
-            app.openapi_schema = complete(document)
+            # `RegionCollection`, a name that generated clients can use, instead of `Collection_Region_`.
+            renamed = _GENERIC.sub(rb"\1Collection", orjson.dumps(document))
+            app.openapi_schema = complete(orjson.loads(renamed))
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -105,6 +116,7 @@ _ALWAYS = {
     "400": "The request is not valid: unknown parameters, wrong values; all faults at once.",
     "401": "The token is wrong, expired or revoked.",
     "406": "None of the media types in `Accept` can be had.",
+    "414": "The query string is too long.",
     "429": "Too many requests.",
     "500": "A fault of ours.",
     "503": "Not available now; try again after `Retry-After`.",
@@ -115,6 +127,17 @@ _WRITES = {
     "413": "The body is too large.",
     "415": "The body has the wrong media type.",
 }
+_CHANGES = {
+    "412": "The resource has changed since the version in `If-Match`.",
+    "428": "A change needs the version it is based on, in `If-Match`.",
+}
+_CREATES = {"422": "The `Idempotency-Key` was used before, for other content."}
+_REQUEST_HEADERS = {
+    "get": {"If-None-Match": "ETag of the answer you have: 304 when it is still the same."},
+    "post": {"Idempotency-Key": "A quoted string, best a random UUID: the same request is carried out once."},
+    "patch": {"If-Match": "ETag of the version that the change is based on."},
+}
+_REQUEST_HEADERS |= {"put": _REQUEST_HEADERS["patch"], "delete": _REQUEST_HEADERS["patch"]}
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
@@ -132,18 +155,24 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     }
     # The version is part of the server's address, so the paths do without.
     document["paths"] = {path.removeprefix("/v1"): operations for path, operations in document["paths"].items()}
-    for path, operations in document["paths"].items():
+    for operations in document["paths"].values():
         for method, operation in operations.items():
-            _complete_operation(path, method, operation)
+            _complete_operation(method, operation)
+    for name, schema in schemas.items():
+        schema.pop("title", None)
+        _tidy(schema)
+        if name.endswith("Change"):
+            for member in schema["properties"].values():
+                member.pop("default", None)  # of a merge-patch: what is absent stays as it is
     return document
 
 
-def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+def _complete_operation(method: str, operation: dict[str, Any]) -> None:
     found = operation["responses"]
     found.pop("422", None)
     described = dict(_ALWAYS)
     if method != "get":
-        described |= _WRITES
+        described |= _WRITES | (_CREATES if method == "post" else _CHANGES)
         operation["security"] = [{"bearer": []}]
     for status, text in described.items():
         found.setdefault(status, {"description": text})
@@ -157,13 +186,44 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
         }
         if status[0] in "45":
             response["content"] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    operation.setdefault("parameters", []).append(
-        {
-            "name": "Accept-Language",
-            "in": "header",
-            "required": False,
-            "description": "`nl` (default) or `en`: the language of labels.",
-            "schema": {"type": "string"},
-        }
-    )
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        _tidy_parameter(parameter)
+    described_headers = {"Accept-Language": "`nl` (default) or `en`: the language of labels."}
+    for name, text in (described_headers | _REQUEST_HEADERS[method]).items():
+        header = {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        parameters.append(header)
+    if method == "patch":
+        content = operation["requestBody"]["content"]
+        content[MERGE_PATCH] = content.pop(JSON)
     operation["responses"] = dict(sorted(found.items()))
+
+
+def _tidy_parameter(parameter: dict[str, Any]) -> None:
+    """A parameter that may be left out cannot be null: an address has no way to say so."""
+    schema = parameter["schema"]
+    choices = [choice for choice in schema.pop("anyOf", []) if choice != {"type": "null"}]
+    for choice in choices:
+        schema.update(choice)
+    schema.pop("title", None)
+    described = schema.pop("description", None)
+    if described:
+        parameter.setdefault("description", described)
+
+
+def _tidy(schema: dict[str, Any]) -> None:
+    """Without the titles that pydantic makes up for members; `string or null` in one type, so that the format stays
+    with it."""
+    members = [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]
+    if isinstance(schema.get("items"), dict):
+        members.append(schema["items"])
+    for member in members:
+        member.pop("title", None)
+        _tidy(member)
+    choices = schema.get("anyOf", [])
+    if len(choices) == 2 and choices[1] == {"type": "null"} and "type" in choices[0]:
+        del schema["anyOf"]
+        schema.update(choices[0])
+        schema["type"] = [choices[0]["type"], "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
