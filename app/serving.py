@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -16,6 +23,59 @@ if TYPE_CHECKING:
 _ADDRESS, _OWNER, _ROLE = "KNOOPPUNT_SERVICE_ADDRESS", "KNOOPPUNT_OWNER_ADDRESS", "KNOOPPUNT_SERVICE_ROLE"
 
 
+PREPARE_AGAIN_SECONDS = 5
+PREPARE_FIRST_WAIT_SECONDS = 5
+TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: what `knooppunt prepare` ends with when it may succeed later
+
+
+@contextmanager
+def ending_on_sigterm() -> Iterator[None]:
+    """SIGTERM ends like any other end, so that what was started (the embedded PostgreSQL) is stopped too.
+
+    uvicorn finishes its requests and then raises the signal again, which would kill this process on the spot.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    yield
+
+
+@contextmanager
+def prepared(*, wanted: bool) -> Iterator[None]:
+    """Runs `knooppunt prepare` first. While the database is away or of another release, serving begins all the same,
+    with 503 and the reason, and the preparation is tried until it succeeds. Anything else that is wrong ends it here.
+    """
+    code = _prepare(PREPARE_FIRST_WAIT_SECONDS) if wanted else 0
+    if code not in (0, TEMPORARY):
+        sys.exit(code)
+    ended = threading.Event()
+    if code == TEMPORARY:
+        threading.Thread(target=_keep_preparing, args=(ended,), daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _keep_preparing(ended: threading.Event) -> None:
+    while not ended.wait(PREPARE_AGAIN_SECONDS):
+        if _prepare(60, ended) != TEMPORARY:
+            return
+
+
+def _prepare(wait_seconds: int, ended: threading.Event | None = None) -> int:
+    # In a process of its own: what it needs (Alembic, the whole reference set) is no burden to the workers.
+    command = [sys.executable, "-m", "app.cli", "prepare", "--wait", str(wait_seconds)]
+    with subprocess.Popen(command) as child:  # noqa: S603 - our own program
+        try:
+            while child.poll() is None:
+                if ended is not None and ended.is_set():
+                    child.terminate()
+                time.sleep(0.05)
+        except BaseException:
+            child.terminate()
+            raise
+        return child.returncode
+
+
 def serve(settings: Settings, addresses: Addresses, workers: int, say: Console) -> None:
     """Serves until it is told to stop."""
     import uvicorn
@@ -27,6 +87,7 @@ def serve(settings: Settings, addresses: Addresses, workers: int, say: Console) 
     uvicorn.run(
         "app.serving:application",
         factory=True,
+        http="app.api.wire:Protocol",
         host=settings.host,
         port=settings.port,
         workers=workers,
@@ -37,7 +98,6 @@ def serve(settings: Settings, addresses: Addresses, workers: int, say: Console) 
         ws="none",
         lifespan="on",
         timeout_graceful_shutdown=10,
-        h11_max_incomplete_event_size=64 * 1024,
     )
 
 

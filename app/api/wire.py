@@ -1,0 +1,60 @@
+"""What cannot be read as HTTP is refused in our own words too: uvicorn alone answers in plain text, and takes any length."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.api.problems import HttpProblem, problem
+from app.api.rest.contract import API_VERSION
+
+# The parser cannot address more than this. A longer line is read to its end first, so that the client, still sending,
+# hears the answer; but not without end.
+LONGEST_ADDRESS = 65_535
+MOST_HEAD_BYTES = 2_000_000
+
+_TOO_LONG = HttpProblem(414, "Address too long", "This address is too long to be read.", code="query-too-long")
+_TOO_LARGE = HttpProblem(431, "Headers too large", "The headers are too large to be read.", code="headers-too-large")
+_NOT_HTTP = HttpProblem(400, "Not a request", "This cannot be read as an HTTP request.", code="invalid-request")
+
+
+class Protocol(HttpToolsProtocol):
+    """The protocol of uvicorn with a limit on the head of a request, and problem+json for what it refuses itself."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._count(len(name) + len(value))
+
+    def _count(self, read: int) -> None:
+        self.head_bytes += read
+        if self.head_bytes > MOST_HEAD_BYTES:
+            raise ValueError("the head of the request has no end")  # the parser stops, and refuses below
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words; ours follow
+        """Answers and hangs up."""
+        error = _NOT_HTTP
+        if len(getattr(self, "url", b"")) > LONGEST_ADDRESS:
+            error = _TOO_LONG
+        elif getattr(self, "head_bytes", 0) > MOST_HEAD_BYTES:
+            error = _TOO_LARGE
+        status, _, body = problem(error)
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/problem+json"),
+            (b"content-language", b"en"),
+            (b"content-length", str(len(body)).encode()),
+            (b"api-version", API_VERSION.encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"connection", b"close"),
+        ]
+        lines = [name + b": " + value + b"\r\n" for name, value in headers]
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
+        self.transport.close()
