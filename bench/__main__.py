@@ -50,7 +50,7 @@ def main() -> None:
     configure("error")
     with House() as house:
         rows, figures, unanswered = measure(house, QUICK if given.quick else CAREFUL, given.only.lower())
-    console = Console() if Console().is_terminal else Console(width=120)
+    console = Console() if Console().is_terminal else Console(width=160)
     if given.markdown:
         console.print(markdown(rows, figures), soft_wrap=True, highlight=False, markup=False)
     else:
@@ -128,7 +128,7 @@ def _repeated(house: House, cases: Sequence[Case], pace: Pace) -> list[Figure]:
         say.print(f"{case.name}, repeated with If-None-Match …")
         url = f"http://127.0.0.1:{house.service_port}{case.target}"
         tag = httpx.get(
-            url, headers={"host": "127.0.0.1", "accept": "application/json", **dict(case.headers)}, trust_env=False
+            url, headers={"host": "127.0.0.1", "accept": "application/json", "accept-encoding": "", **dict(case.headers)}, trust_env=False
         ).headers["etag"]
         full, repeated = [case.request()], [case.request(**{"if-none-match": tag})]
         pairs = [

@@ -40,6 +40,7 @@ class Measured:
     p50: float
     p95: float
     busy: float
+    cpu: float
     statuses: Mapping[str, int]
 
 
@@ -52,6 +53,7 @@ class House:
         self.database = EmbeddedPostgres(self.folder / "postgres", say=lambda _: None)
         self._running: list[subprocess.Popen[Any]] = []
         self.service: subprocess.Popen[Any] | None = None
+        self.limit: subprocess.Popen[Any] | None = None
         self._load: subprocess.Popen[bytes] | None = None
         self.service_port, self.limit_port = _free_port(), _free_port()
 
@@ -97,8 +99,8 @@ class House:
             PORT=str(self.limit_port),
             **{limit.QUESTIONS: str(file), limit.ADDRESS: addresses.service, limit.ROLE: addresses.role or ""},
         )
-        process = self._start(["-m", "bench.limit"], environment)
-        _await(process, None, self.limit_port)
+        self.limit = self._start(["-m", "bench.limit"], environment)
+        _await(self.limit, None, self.limit_port)
 
     def run(
         self, port: int, requests: Sequence[bytes], seconds: float, *, connections: int = CONNECTIONS, most: int = 10**9
@@ -114,8 +116,19 @@ class House:
         order = {"port": port, "requests": texts, "seconds": seconds, "connections": connections, "most": most}
         self._load.stdin.write(orjson.dumps(order) + b"\n")
         self._load.stdin.flush()
+        before = self._cpu_seconds(port)
         found = orjson.loads(self._load.stdout.readline())
-        return Measured(found["rate"], found["p50"], found["p95"], found["busy"], found["statuses"])
+        cpu = (self._cpu_seconds(port) - before) / max(1, found["count"])
+        return Measured(found["rate"], found["p50"], found["p95"], found["busy"], cpu, found["statuses"])
+
+    def _cpu_seconds(self, port: int) -> float:
+        """The processor time that the server at this port has used; NaN where the system does not tell."""
+        process = self.service if port == self.service_port else self.limit
+        assert process is not None
+        with suppress(OSError):
+            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return float("nan")
 
     def peak_memory(self) -> float:
         """The most memory that the service ever held, in MB; NaN where the system does not tell."""
@@ -146,7 +159,7 @@ def _await(process: subprocess.Popen[Any], url: str | None, port: int = 0) -> No
     ends = time.monotonic() + 120
     while time.monotonic() < ends:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args} ended with {process.returncode}")
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         with suppress(OSError, httpx.HTTPError):
             if url is None:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -154,7 +167,7 @@ def _await(process: subprocess.Popen[Any], url: str | None, port: int = 0) -> No
             if httpx.get(url, trust_env=False).status_code == 200:
                 return
         time.sleep(0.02)
-    raise RuntimeError(f"{process.args} is not ready after two minutes")
+    raise RuntimeError(f"{process.args!r} is not ready after two minutes")
 
 
 def _stop(process: subprocess.Popen[Any]) -> None:

@@ -27,7 +27,6 @@ class Round:
     sent: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
-    bytes: int = 0
 
     def next(self) -> bytes | None:
         if self.sent >= self.most or time.perf_counter() >= self.ends:
@@ -59,7 +58,6 @@ class Client(asyncio.Protocol):
         self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        self.round.bytes += len(data)
         if self.missing:
             self.missing -= len(data)
         else:
@@ -78,7 +76,7 @@ class Client(asyncio.Protocol):
             self.round.seconds.append(time.perf_counter() - self.began)
             self._ask()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         if not self.done.done():
             self.done.set_result(None)
 

@@ -24,6 +24,8 @@ class Round(Protocol):
     def p95(self) -> float: ...
     @property
     def busy(self) -> float: ...
+    @property
+    def cpu(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Row:
     wanted: float | None
     p50: float
     p95: float
+    limit_cpu: float
+    service_cpu: float
     notes: tuple[str, ...] = ()
 
     @property
@@ -70,7 +74,8 @@ def compare(case: str, door: str, wanted: float | None, limit: Sequence[Round], 
         notes.append(f"restless machine: ratios from {min(ratios):.2f} to {max(ratios):.2f}")
     return Row(
         case, door, median(r.rate for r in limit), median(r.rate for r in service), median(ratios) if ratios else 0.0,
-        wanted, median(r.p50 for r in service), median(r.p95 for r in service), tuple(notes),
+        wanted, median(r.p50 for r in service), median(r.p95 for r in service),
+        median(r.cpu for r in limit), median(r.cpu for r in service), tuple(notes),
     )  # fmt: skip
 
 
@@ -84,10 +89,9 @@ def shortfalls(rows: Sequence[Row], figures: Sequence[Figure]) -> list[str]:
     found = []
     for row in rows:
         if row.short:
-            extra = 1e6 / row.service - 1e6 / row.limit
             found.append(
-                f"{row.case} over {row.door}: {row.ratio:.2f} of the limit, {row.wanted:.2f} wanted. The service adds "
-                f"{extra:.0f} µs to the {1e6 / row.limit:.0f} µs of the limit."
+                f"{row.case} over {row.door}: {row.ratio:.2f} of the limit, {row.wanted:.2f} wanted. The worker uses "
+                f"{row.service_cpu * 1e6:.0f} µs of processor a request, the limit {row.limit_cpu * 1e6:.0f} µs."
             )
         found += [f"{row.case} over {row.door}: {note}." for note in row.notes]
     found += [
@@ -96,7 +100,17 @@ def shortfalls(rows: Sequence[Row], figures: Sequence[Figure]) -> list[str]:
     return found
 
 
-ROW_HEADS = ("case", "door", "limit req/s", "service req/s", "ratio", "wanted", "p50 ms", "p95 ms")
+ROW_HEADS = (
+    "case",
+    "door",
+    "limit req/s",
+    "service req/s",
+    "ratio",
+    "wanted",
+    "p50 ms",
+    "p95 ms",
+    "CPU µs",
+)
 FIGURE_HEADS = ("what", "measured", "wanted")
 
 
@@ -104,7 +118,7 @@ def row_cells(row: Row) -> tuple[str, ...]:
     wanted = "" if row.wanted is None else f"≥ {row.wanted:.2f}"
     return (
         row.case, row.door, f"{row.limit:,.0f}", f"{row.service:,.0f}", f"{row.ratio:.2f}", wanted,
-        f"{row.p50 * 1000:.1f}", f"{row.p95 * 1000:.1f}",
+        f"{row.p50 * 1000:.1f}", f"{row.p95 * 1000:.1f}", f"{row.limit_cpu * 1e6:.0f}/{row.service_cpu * 1e6:.0f}",
     )  # fmt: skip
 
 
@@ -131,7 +145,7 @@ def tables(rows: Sequence[Row], figures: Sequence[Figure]) -> list[Table]:
 
 def markdown(rows: Sequence[Row], figures: Sequence[Figure]) -> str:
     """The same for a text file."""
-    lines = [_line(ROW_HEADS), _line(("---", "---", *["---:"] * 6)), *(_line(row_cells(row)) for row in rows), ""]
+    lines = [_line(ROW_HEADS), _line(("---", "---", *["---:"] * 7)), *(_line(row_cells(row)) for row in rows), ""]
     lines += [_line(FIGURE_HEADS), _line(("---", "---:", "---:")), *(_line(figure_cells(f)) for f in figures)]
     return "\n".join(lines)
 
