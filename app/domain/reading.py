@@ -30,6 +30,17 @@ class Pick:
     key: str
     picks: tuple[Pick, ...] = ()
     args: tuple[tuple[str, int], ...] = ()
+    has_args: bool = field(init=False, repr=False, compare=False)
+    """Whether this pick, or one below it, has arguments."""
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Each request looks its shape up and through: walking all picks anew for that cost 20 µs a request.
+        object.__setattr__(self, "has_args", bool(self.args) or any(pick.has_args for pick in self.picks))
+        object.__setattr__(self, "_hash", hash((self.name, self.key, self.picks, self.args)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 Kind = Literal["one", "page", "list", "connection"]

@@ -83,8 +83,8 @@ class PostgresReader:
             statement = self._statements[key] = self._projection.compile(shapes, language)
             if len(self._statements) > MOST_STATEMENTS:
                 self._statements.popitem(last=False)
-        else:
-            self._statements.move_to_end(key)
+        elif len(self._statements) > MOST_STATEMENTS // 2:
+            self._statements.move_to_end(key)  # as long as there is room, the order does not matter yet
         return statement
 
     def arguments(self, statement: Statement, selections: Sequence[Selection], actor: Actor) -> list[Any]:
