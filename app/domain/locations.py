@@ -35,10 +35,10 @@ def place_sought(postcode: str | None = None, municipality: str | None = None, q
 def place_typed(text: str) -> tuple[str, str]:
     """The same for one box in which people type anything. What looks like a postcode must be one."""
     text = text.strip()
+    if _MUNICIPALITY.match(text):  # before the postcodes: its letters and digits look like one the wrong way around
+        return "municipality", text.upper()
     if _POSTCODE.match(text) or _ALMOST_POSTCODE.match(text):
         return "postcode", _postcode(text, "q")
-    if _MUNICIPALITY.match(text):
-        return "municipality", text.upper()
     return "q", _words(text, "q")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Text, Uuid, select, union
+from sqlalchemy import Text, Uuid, func, literal_column, select, union
 
 from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View
 from app.infra.regions import regions_where, touching
@@ -98,7 +98,7 @@ ORGANISATION = View(
         "workfield": Filter(lambda cx, r, v: r.workfield == v, codes="workfield"),
         "region": Filter(_in_region, codes="region"),
         "hub": Filter(_of_hub, codes="hub"),
-        "q": Filter(lambda cx, r, v: r.sort_name.contains(v, autoescape=True)),
+        "q": Filter(lambda cx, r, v: func.strpos(r.sort_name, v) > literal_column("0")),
     },
     sorts={"name": (Key("sort_name", Text()), Key("id", Uuid()))},
     version=lambda r: r.version,

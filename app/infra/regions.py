@@ -252,7 +252,7 @@ REGION = View(
             ),
             codes="region",
         ),
-        "q": Filter(lambda cx, r, v: r.search.contains(v, autoescape=True)),
+        "q": Filter(lambda cx, r, v: func.strpos(r.search, v) > literal_column("0")),
     },
     sorts={"name": (Key("sort_name", Text()), Key("code", Text()))},
     version=lambda r: cast(r.edition, Integer),
