@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +11,12 @@ from uuid import UUID
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from app.domain.errors import DomainError, Invalid
+from app.domain.errors import DomainError, Invalid, Unavailable
+from app.serving import TEMPORARY
 from app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Knooppunt: hubs, regions and signals.")
@@ -31,21 +31,23 @@ app.add_typer(openapi, name="openapi")
 
 say = Console(stderr=True, highlight=False)
 
+ExpiresDays = Annotated[int, typer.Option(min=0, max=3_650, help="Days until the token expires; 0 is never.")]
+
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """A refusal is a sentence and exit code 1, not a stack trace."""
+def _told(*, patient: bool = False) -> Iterator[None]:
+    """A refusal is a sentence and exit code 1, not a stack trace; 75 where `patient` says that it may pass by itself."""
     from app.infra.embedded import EmbeddedPostgresError
 
     try:
         yield
     except Invalid as error:
         for fault in error.faults:
-            say.print(f"[red]{fault.code}[/] {fault.detail}", soft_wrap=True)
+            say.print(f"[red]{fault.code}[/] {escape(fault.detail)}", soft_wrap=True)
         raise typer.Exit(1) from error
     except (DomainError, EmbeddedPostgresError) as error:
-        say.print(f"[red]{error}[/]", soft_wrap=True)
-        raise typer.Exit(1) from error
+        say.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        raise typer.Exit(TEMPORARY if patient and isinstance(error, Unavailable) else 1) from error
 
 
 @app.command()
@@ -55,29 +57,33 @@ def serve(
     ] = False,
     workers: Annotated[int | None, typer.Option(help="Worker processes; WORKERS when absent.")] = None,
 ) -> None:
-    """Serve the API, the GraphQL endpoint and the pages."""
+    """Serve the API, the GraphQL endpoint and the pages.
+
+    A database that is away does not keep it from starting: it answers 503 until the database is there.
+    """
     from app.infra.prepare import running_database
+    from app.serving import ending_on_sigterm, prepared
     from app.serving import serve as run
 
     settings = Settings()
-    with _told(), running_database(settings) as addresses:
-        if prepare:
-            # In a process of its own: what it needs (Alembic, the whole reference set) is no burden to the workers.
-            done = subprocess.run([sys.executable, "-m", "app.cli", "prepare"], check=False)
-            if done.returncode:
-                raise typer.Exit(done.returncode)
+    with _told(), ending_on_sigterm(), running_database(settings) as addresses, prepared(wanted=prepare):
         run(settings, addresses, workers or settings.workers, say)
 
 
 @app.command()
-def prepare() -> None:
-    """Migrate, load the reference data and the demonstration network: everything before serving, once."""
+def prepare(
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the database.")] = 60,
+) -> None:
+    """Migrate, load the reference data and the demonstration network: everything before serving, once.
+
+    Exit code 75 when the database is away or not of this release: what may be over the next time.
+    """
     from app.infra import demonstration
     from app.infra.prepare import running_database
 
     settings = Settings()
-    with _told(), running_database(settings):
-        if _migrate(settings):
+    with _told(patient=True), running_database(settings):
+        if _migrate(settings, wait_seconds=wait):
             say.print("The schema was brought to this release.")
         if _load(settings):
             say.print("Reference data loaded.")
@@ -93,28 +99,23 @@ def migrate(to: Annotated[str, typer.Option(help="Revision to go to; older ones 
     say.print("The schema was brought to this release." if changed else "The schema was up to date.")
 
 
-def _migrate(settings: Settings, to: str = "head") -> bool:
+def _migrate(settings: Settings, to: str = "head", wait_seconds: float = 60) -> bool:
     from app.infra.migrating import migrate as run
     from app.infra.migrating import service_role
     from app.infra.prepare import running_database
 
     with running_database(settings) as addresses:
         role = addresses.role or service_role(addresses.service, addresses.owner)
-        return asyncio.run(run(addresses.owner, role, to))
+        return asyncio.run(run(addresses.owner, role, to, wait_seconds))
 
 
 async def _with_owner(settings: Settings, act: Any) -> Any:
     """Runs `act(connection)` as the owner of the schema."""
-    import asyncpg
-
-    from app.infra.prepare import running_database
+    from app.infra.prepare import as_owner, running_database
 
     with running_database(settings) as addresses:
-        connection = await asyncpg.connect(addresses.owner)
-        try:
+        async with as_owner(addresses.owner) as connection:
             return await act(connection)
-        finally:
-            await connection.close()
 
 
 @reference.command("load")
@@ -186,7 +187,7 @@ def client_create(
     role: Annotated[str, typer.Option(help="hub, umbrella, national or admin.")],
     hub: Annotated[str | None, typer.Option(help="Slug of the hub, for role hub.")] = None,
     umbrella: Annotated[str | None, typer.Option(help="Code of the umbrella, for role umbrella.")] = None,
-    expires_days: Annotated[int, typer.Option(help="Days until the token expires; 0 is never.")] = 365,
+    expires_days: ExpiresDays = 365,
 ) -> None:
     """Make a client and print its token: once, and nothing else, on stdout."""
     from app.infra.clients import NewClient, create_client
@@ -213,12 +214,15 @@ def client_list() -> None:
 
 
 @client.command("rotate")
-def client_rotate(id: Annotated[UUID, typer.Argument(help="Id of the client.")]) -> None:  # noqa: A002 - what it is called
+def client_rotate(
+    id: Annotated[UUID, typer.Argument(help="Id of the client.")],  # noqa: A002 - what it is called
+    expires_days: ExpiresDays = 365,
+) -> None:
     """Replace the token of a client; the old one stops working at once."""
     from app.infra.clients import rotate_client
 
     with _told():
-        typer.echo(asyncio.run(_with_owner(Settings(), lambda c: rotate_client(c, id))))
+        typer.echo(asyncio.run(_with_owner(Settings(), lambda c: rotate_client(c, id, expires_days or None))))
 
 
 @client.command("revoke")

@@ -81,6 +81,8 @@ def problem(error: DomainError) -> tuple[int, dict[str, str], bytes]:
         headers["retry-after"] = "2"
     if isinstance(error, errors.Stale):
         content["currentVersion"] = error.current
+        content.setdefault("currentETag", f'"{error.current}"')  # If-Match looks at the version alone
+        headers["etag"] = content["currentETag"]
     return status, headers, orjson.dumps(content)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from app.domain.access import Actor, may_change_hub, may_change_network
 from app.domain.areas import HUB_AREAS, MUNICIPALITIES, area_history
-from app.domain.errors import Conflict, Faults, Forbidden, NotFound
+from app.domain.errors import Conflict, Fault, Faults, Forbidden, Invalid, NotFound
 from app.domain.hub_areas import hub_region_periods
 from app.domain.organisations import check_terms, check_website
 from app.domain.periods import FOREVER
@@ -29,6 +29,7 @@ MemberStatus = Literal["member", "talking", "none"]
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 FIRST_DAY = date(2016, 1, 1)
+LAST_DAY = date(2199, 12, 31)  # a typing error rather than a plan; and no two dates then meet at the end of time
 MAX_PARTS = 400
 
 
@@ -73,11 +74,11 @@ async def create_hub(work: Work, actor: Actor, hub: Hub) -> str:
     for area in hub.areas:
         await _check_area(work, area, "area.", faults)
     faults.raise_if_any()
-    if await work.hubs.get(hub.slug) is not None:
+    if await work.hubs.exists(hub.slug):
         raise Conflict("There is a hub with this slug already.", code="already-exists")
     hub = replace(hub, area_code=await work.hubs.next_area_code())
     await work.hubs.add(hub)
-    await _work_out_area(work, hub)
+    await _work_out_area(work, hub, "area.regions")
     return hub.slug
 
 
@@ -91,7 +92,7 @@ async def change_hub(work: Work, actor: Actor, slug: str, changes: dict[str, Any
     await _check(work, changed, faults)
     faults.raise_if_any()
     await work.hubs.change(changed)
-    if changed.name != present.name:
+    if changed.name != present.name:  # the region of its area bears its name
         await _work_out_area(work, changed)
     return present.version + 1
 
@@ -107,7 +108,7 @@ async def set_area(work: Work, actor: Actor, slug: str, area: Area, version: int
     if changed == present:
         return present.version
     await work.hubs.change(changed)
-    await _work_out_area(work, changed)
+    await _work_out_area(work, changed, "regions")
     return present.version + 1
 
 
@@ -137,21 +138,27 @@ async def hub_to_change(
     work: Work, actor: Actor, slug: str, version: int | None, *, version_needed: bool = True
 ) -> Hub:
     """The hub, locked, when the actor may change this version. Raises `NotFound`, `Forbidden`, `Stale`, `VersionRequired`."""
-    present = await work.hubs.get(slug)
-    if present is None:
+    if not await work.hubs.exists(slug):
         raise NotFound("There is no hub with this slug.")
     if not may_change_hub(actor, slug):
         raise Forbidden("A hub is changed by itself or by the national coordination.")
+    present = await work.hubs.get(slug)
+    if present is None:
+        raise NotFound("This hub was removed a moment ago.")
     if version is not None or version_needed:
         check_version(version, present.version)
     return present
 
 
-async def _work_out_area(work: Work, hub: Hub) -> None:
+async def _work_out_area(work: Work, hub: Hub, location: str = "") -> None:
+    """Writes what the areas come to. Raises `Invalid` about `location` when the latest one holds no municipality."""
     material = await work.codes.material(hub.areas)
     members = area_history(
         hub.areas, FOREVER, material.memberships, region=hub.area_code, successions=material.successions
     )
+    latest = max((area.valid_from for area in hub.areas), default=FOREVER)
+    if location and not any(m.valid_from <= latest < m.valid_to for m in members):
+        raise Invalid([Fault("body", location, "empty-area", "No municipality is left in this area.")])
     periods = hub_region_periods(hub.area_code, hub.name, members, material.years, material.counted_on)
     await work.hubs.put_area(hub, periods, members)
 
@@ -189,10 +196,12 @@ async def _check_frontrunner(work: Work, hub: Hub, faults: Faults) -> None:
     if hub.frontrunner_role is not None and hub.frontrunner_role not in get_args(FrontrunnerRole):
         faults.add("body", "frontrunnerRole", "unknown-code", "A role is frontrunner or follower.")
     if hub.frontrunner is None:
+        if hub.frontrunner_role == "follower":
+            faults.add("body", "frontrunner", "required", "A follower names the frontrunner it goes along with.")
         return
     if hub.frontrunner_role != "follower":
         faults.add("body", "frontrunner", "not-a-follower", "Only a follower has a frontrunner.")
-    if hub.frontrunner == hub.slug or await work.hubs.get(hub.frontrunner) is None:
+    if hub.frontrunner == hub.slug or not await work.hubs.exists(hub.frontrunner):
         faults.add("body", "frontrunner", "unknown-code", "There is no other hub with this slug.")
 
 
@@ -209,13 +218,15 @@ async def _check_area(work: Work, area: Area, prefix: str, faults: Faults) -> No
     """Regions of any scheme but other hubs' areas, municipalities added and left out, all there on the first day."""
     if area.valid_from < FIRST_DAY:
         faults.add("body", f"{prefix}from", "date-before-first-edition", f"Regions are known from {FIRST_DAY} on.")
-        return
+    elif area.valid_from > LAST_DAY:
+        faults.add("body", f"{prefix}from", "date-too-late", f"An area begins on {LAST_DAY} at the latest.")
     if not area.regions and not area.plus:
         faults.add("body", f"{prefix}regions", "required", "An area has at least one region or municipality.")
     if len(area.regions) + len(area.plus) + len(area.minus) > MAX_PARTS:
         faults.add("body", f"{prefix}regions", "too-many", f"An area is made of at most {MAX_PARTS} parts.")
         return
-    known = await work.codes.regions_on({*area.regions, *area.plus, *area.minus}, area.valid_from)
+    day = min(max(area.valid_from, FIRST_DAY), LAST_DAY)
+    known = await work.codes.regions_on({*area.regions, *area.plus, *area.minus}, day)
     for name, codes in (("regions", area.regions), ("plus", area.plus), ("minus", area.minus)):
         for index, code in enumerate(codes):
             scheme = known.get(code)

@@ -77,11 +77,14 @@ async def change_organisation(
 
     Raises `NotFound`, `Forbidden`, `Stale`, `VersionRequired`, `Invalid`.
     """
+    found = await work.organisations.find(organisation_id)
+    if found is None:
+        raise NotFound("There is no organisation with this id.")
+    if not may_change_organisation(actor, found.created_by_hub):
+        raise Forbidden("A hub changes the organisations that it added; the national coordination changes all.")
     present = await work.organisations.get(organisation_id)
     if present is None:
-        raise NotFound("There is no organisation with this id.")
-    if not may_change_organisation(actor, present.created_by_hub):
-        raise Forbidden("A hub changes the organisations that it added; the national coordination changes all.")
+        raise NotFound("This organisation was removed a moment ago.")
     check_version(version, present.version)
     changed = replace(present, **changes)
     if changed == present:

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 class Organisations(Protocol):
+    async def find(self, organisation_id: UUID) -> Organisation | None:
+        """As it is at this moment, not locked: to see whose it is."""
+        ...
+
     async def get(self, organisation_id: UUID) -> Organisation | None:
-        """Locks the row: the first step of a change."""
+        """Locks the row: the first step of a change. None too when the actor may not change it."""
         ...
 
     async def add(self, organisation: Organisation) -> None: ...
@@ -31,8 +35,10 @@ class Organisations(Protocol):
 
 
 class Hubs(Protocol):
+    async def exists(self, slug: str) -> bool: ...
+
     async def get(self, slug: str) -> Hub | None:
-        """Locks the row: the first step of a change."""
+        """Locks the row: the first step of a change. None too when the actor may not change it."""
         ...
 
     async def add(self, hub: Hub) -> None: ...

@@ -19,10 +19,8 @@ from app.infra.loading import new_id
 PREFIX = "kp_"
 REFUSED = "This token is wrong, expired or revoked."
 
-_FIND = """
-select c.id, c.role, h.slug, c.umbrella, c.expires_at, c.revoked_at, c.last_used_at
-from client c left join hub h on h.id = c.hub_id where c.token_hash = $1
-"""
+# The service itself cannot read the table; see the migration.
+_FIND = "select id, role, hub, umbrella, expires_at, revoked_at, last_used_at from client_of($1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,10 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def _expiry(days: int | None) -> datetime | None:
+    return None if days is None else datetime.now(UTC) + timedelta(days=days)
+
+
 class Clients:
     """Finds the actor behind a token."""
 
@@ -55,18 +57,17 @@ class Clients:
         if row is None or row["revoked_at"] is not None or (row["expires_at"] is not None and row["expires_at"] <= now):
             raise Unauthenticated(REFUSED)
         if row["last_used_at"] is None or now - row["last_used_at"] > timedelta(minutes=1):
-            await self._database.row("update client set last_used_at = now() where id = $1 returning 1", row["id"])
-        return Actor(row["role"], row["slug"], row["umbrella"], str(row["id"]))
+            await self._database.row("select client_used($1)", row["id"])
+        return Actor(row["role"], row["hub"], row["umbrella"], str(row["id"]))
 
 
 async def create_client(connection: asyncpg.Connection, new: NewClient) -> str:
     """Makes a client and returns its token, which cannot be shown again. Raises `Invalid`."""
     hub_id = await _check(connection, new)
     token = PREFIX + secrets.token_urlsafe(32)
-    expires = None if new.expires_days is None else datetime.now(UTC) + timedelta(days=new.expires_days)
     await connection.execute(
         "insert into client (id, name, role, hub_id, umbrella, token_hash, expires_at) values ($1, $2, $3, $4, $5, $6, $7)",
-        new_id(), new.name, new.role, hub_id, new.umbrella, _hash(token), expires,
+        new_id(), new.name, new.role, hub_id, new.umbrella, _hash(token), _expiry(new.expires_days),
     )  # fmt: skip
     return token
 
@@ -102,12 +103,14 @@ async def list_clients(connection: asyncpg.Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def rotate_client(connection: asyncpg.Connection, client_id: UUID) -> str:
+async def rotate_client(connection: asyncpg.Connection, client_id: UUID, expires_days: int | None = 365) -> str:
     """A new token in place of the old one, which stops working at once. Raises `NotFound`."""
     token = PREFIX + secrets.token_urlsafe(32)
     done = await connection.fetchval(
-        "update client set token_hash = $2 where id = $1 and revoked_at is null returning 1", client_id, _hash(token)
-    )
+        """update client set token_hash = $2, expires_at = $3, last_used_at = null
+        where id = $1 and revoked_at is null returning 1""",
+        client_id, _hash(token), _expiry(expires_days),
+    )  # fmt: skip
     if done is None:
         raise NotFound("There is no such client, or it was revoked.")
     return token

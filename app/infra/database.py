@@ -29,7 +29,38 @@ AWAY = (
     asyncpg.TooManyConnectionsError,
 )
 # The schema is of another release: the watch says which, this only keeps it from being our own fault.
-OTHER_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InsufficientPrivilegeError)
+OTHER_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.UndefinedFunctionError)
+# Somebody else was in the way for too long; the same request may well succeed in a moment.
+IN_THE_WAY = (
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
+# The server is there, and will not have us until somebody changes a setting.
+REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidParameterValueError,
+    asyncpg.ClientConfigurationError,
+)
+
+
+def why_not(error: BaseException) -> str:
+    """Why there is no connection, for whoever runs the service: a sentence without the address or its password."""
+    match error:
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return "PostgreSQL refuses the user or the password in DATABASE_URL or DATABASE_OWNER_URL."
+        case asyncpg.InvalidCatalogNameError():
+            return "The database that DATABASE_URL names does not exist on that server."
+        case asyncpg.ClientConfigurationError():
+            return "DATABASE_URL is not an address of PostgreSQL (postgresql://user:password@host:port/database)."
+        case asyncpg.InvalidParameterValueError():
+            return "The role that the service works as does not exist or may not be taken on. Run `knooppunt migrate`."
+    return f"The database cannot be reached ({type(error).__name__})."
+
 
 Connection = Any
 """A pooled asyncpg connection; asyncpg has no types of its own."""
@@ -107,23 +138,29 @@ class Database:
                 raise Unavailable(
                     "This question takes longer than the service allows. Ask for less at a time."
                 ) from error
-            except OTHER_SCHEMA as error:
+            except (*OTHER_SCHEMA, asyncpg.InsufficientPrivilegeError) as error:
                 raise Unavailable("The database does not have the tables of this release.") from error
         raise AssertionError
 
     @asynccontextmanager
     async def transaction(self, actor: Actor) -> AsyncIterator[Connection]:
-        """One transaction in the name of the actor: row-level security knows who it is. Commits on a clean exit."""
+        """One transaction in the name of the actor: row-level security knows who it is. Commits on a clean exit.
+
+        Raises `Unavailable`; a row that this actor may not write stays asyncpg's `InsufficientPrivilegeError`.
+        """
         try:
             async with self.pool.acquire(timeout=10) as connection, connection.transaction():
                 await connection.execute(
                     "select set_config('app.role', $1, true), set_config('app.hub', "
-                    "coalesce((select id::text from hub where slug = $2), ''), true)",
+                    "coalesce((select id::text from hub where slug = $2), ''), true), set_config('app.client', $3, true)",
                     actor.role,
                     actor.hub,
+                    actor.client or "",
                 )
                 yield connection
         except AWAY as error:
             raise Unavailable(ADVICE) from error
         except OTHER_SCHEMA as error:
             raise Unavailable("The database does not have the tables of this release.") from error
+        except IN_THE_WAY as error:
+            raise Unavailable("Another change is in the way. Try again in a few seconds.") from error

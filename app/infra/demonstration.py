@@ -11,7 +11,7 @@ from app.domain.access import Actor
 from app.domain.hubs import Hub, Member, create_hub, put_member
 from app.domain.reference import Area
 from app.domain.text import fold
-from app.infra.loading import new_id
+from app.infra.loading import hold_writers, new_id, take_turn
 from app.infra.work import plain_work
 
 ZOETERMEER = "zoetermeer"
@@ -31,8 +31,7 @@ ORGANISATIONS = (
 async def load(connection: asyncpg.Connection) -> bool:
     """Adds the network. False when it was there already."""
     async with connection.transaction():
-        await connection.execute("select set_config('app.role', 'system', true)")
-        await connection.execute("select pg_advisory_xact_lock(hashtext('demonstration'))")
+        await take_turn(connection)
         if await connection.fetchval("select 1 from hub where slug = $1", ZOETERMEER):
             return False
         ids = {}
@@ -84,10 +83,15 @@ async def _zoetermeer(connection: asyncpg.Connection, ids: dict[str, UUID]) -> N
 async def clear(connection: asyncpg.Connection) -> int:
     """Removes exactly what `load` added, and what was made of it; the number of hubs and organisations."""
     async with connection.transaction():
-        await connection.execute("select set_config('app.role', 'system', true)")
+        await take_turn(connection)
+        await hold_writers(connection)
         codes = [row["area_code"] for row in await connection.fetch("select area_code from hub where demonstration")]
+        await connection.execute(
+            """update hub set frontrunner_id = null, frontrunner_role = null, version = version + 1, updated_at = now()
+            where not demonstration and frontrunner_id in (select id from hub where demonstration)"""
+        )
         gone = await connection.fetch("delete from hub where demonstration returning id")
-        for table in ("membership", "region_period"):
+        for table in ("membership", "region_period", "organisation_region"):
             await connection.execute(
                 f"delete from {table} where region_id in (select id from region where code = any($1::text[]))",  # noqa: S608
                 codes,

@@ -19,6 +19,10 @@ class PostgresHubs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    async def exists(self, slug: str) -> bool:
+        """See the port."""
+        return await self._connection.fetchval("select 1 from hub where slug = $1", slug) is not None
+
     async def get(self, slug: str) -> Hub | None:
         """See the port."""
         row = await self._connection.fetchrow(
@@ -94,10 +98,11 @@ class PostgresHubs:
         )
 
     async def next_area_code(self) -> str:
-        """See the port. Codes are never used again, so the highest that ever was counts."""
+        """See the port. Codes are never used again, so the highest that ever was counts, with or without a region."""
         await self._connection.execute("select pg_advisory_xact_lock(hashtext('area code'))")
         last = await self._connection.fetchval(
-            "select max(substr(code, 3)::int) from region where scheme = 'participatiehub'"
+            """select max(substr(code, 3)::int) from (
+              select code from region where scheme = 'participatiehub' union select area_code from hub) used(code)"""
         )
         return f"PH{(last or 0) + 1:02d}"
 

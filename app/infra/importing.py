@@ -8,25 +8,36 @@ from typing import Any
 
 import asyncpg
 import orjson
+import structlog
 
 from app.domain.errors import Fault, Invalid
 from app.domain.reference import ReferenceData, verify
-from app.domain.statline import IgnoredColumn, ImportedEdition, known_regions, recognise
+from app.domain.statline import IgnoredColumn, ImportedEdition, Table, known_regions, recognise
 from app.domain.statline_preview import preview
 from app.domain.statline_reference import as_reference
 from app.domain.statline_report import describe
 from app.infra import packaged
-from app.infra.loading import load
+from app.infra.loading import load, take_turn
 from app.infra.statline import fetch
+
+log = structlog.get_logger()
 
 
 async def current(connection: asyncpg.Connection) -> ReferenceData:
-    """The packaged set with the editions that this instance imported."""
+    """The packaged set with the editions that this instance imported.
+
+    What a later release packages itself, and differently, wins: an import must never keep an instance from loading.
+    """
     data = packaged.load()
     rows = await connection.fetch("select content from imported_edition order by year")
     for row in rows:
         edition = _edition(orjson.loads(row["content"]))
-        data = as_reference(preview(edition, known_regions(data), data.successions), data)
+        found = preview(edition, known_regions(data), data.successions)
+        if found.faults:
+            codes = sorted({fault.code for fault in found.faults})
+            log.warning("imported-edition-left-out", year=edition.year, faults=codes)
+            continue
+        data = as_reference(found, data)
     return data
 
 
@@ -35,6 +46,14 @@ async def import_edition(
 ) -> tuple[tuple[str, ...], bool]:
     """What would change, in sentences, and whether it was applied. Raises `Invalid`, `TooLarge`, `Unavailable`."""
     table = await fetch(source)
+    async with connection.transaction():
+        await take_turn(connection)
+        return await _import(connection, table, year, apply=apply)
+
+
+async def _import(
+    connection: asyncpg.Connection, table: Table, year: int, *, apply: bool
+) -> tuple[tuple[str, ...], bool]:
     data = await current(connection)
     known = known_regions(data)
     edition = recognise(
@@ -49,13 +68,13 @@ async def import_edition(
     findings = verify(extended)
     if findings:
         raise Invalid([Fault("data", "edition", finding.code, finding.detail) for finding in findings])
-    async with connection.transaction():
-        await connection.execute(
-            "insert into imported_edition (year, content) values ($1, $2) on conflict (year) do update set content = excluded.content",
-            year,
-            orjson.dumps(asdict(edition), default=list).decode(),
-        )
-        await load(connection, extended)
+    await connection.execute(
+        """insert into imported_edition (year, content) values ($1, $2)
+        on conflict (year) do update set content = excluded.content, imported_at = now()""",
+        year,
+        orjson.dumps(asdict(edition), default=list).decode(),
+    )
+    await load(connection, extended)
     return lines, True
 
 

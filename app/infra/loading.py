@@ -36,11 +36,11 @@ async def load(connection: asyncpg.Connection, data: ReferenceData, progress: Pr
     `connection` is of the owner, `data` has been verified. False when this very set was there already.
     """
     async with connection.transaction():
-        await connection.execute("select set_config('app.role', 'system', true)")
-        await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
+        await take_turn(connection)
         latest = await connection.fetchval("select digest from dataset order by id desc limit 1")
         if latest == data.digest:
             return False
+        await hold_writers(connection)
         steps: list[tuple[str, Callable[[], Any]]] = []
         timeline = compute(_without_hubs(data))
         ids: dict[str, int] = {}
@@ -62,12 +62,28 @@ async def load(connection: asyncpg.Connection, data: ReferenceData, progress: Pr
     return True
 
 
+async def take_turn(connection: asyncpg.Connection) -> None:
+    """In a transaction: as the loader, and one at a time. Others wait until it ends."""
+    await connection.execute("select set_config('app.role', 'system', true)")
+    await connection.execute("select pg_advisory_xact_lock($1)", LOCK)
+
+
+async def hold_writers(connection: asyncpg.Connection) -> None:
+    """In a transaction: lets running changes of hubs and organisations end and keeps new ones waiting; reads go on.
+
+    Every change raises the data version. Without this, a change that has its hub and waits for that row, and a loader
+    that has that row and waits for the hub, would be a deadlock.
+    """
+    await connection.execute("lock table hub, organisation in exclusive mode")
+
+
 def _without_hubs(data: ReferenceData) -> ReferenceData:
     return replace(data, hubs=())
 
 
 async def _terms(connection: asyncpg.Connection, data: ReferenceData) -> None:
-    await connection.execute("truncate term")
+    # Deleted, not truncated, here and below: truncating would keep every reader waiting until the load is done.
+    await connection.execute("delete from term")
     await connection.copy_records_to_table(
         "term",
         columns=[
@@ -171,7 +187,7 @@ def _weights(period: RegionPeriod, members: Iterable[MembershipPeriod]) -> tuple
 
 
 async def _successions(connection: asyncpg.Connection, successions: Sequence[Succession], ids: dict[str, int]) -> None:
-    await connection.execute("truncate succession")
+    await connection.execute("delete from succession")
     await connection.executemany(
         """insert into succession (on_date, predecessor_id, predecessor_name, successor_id, successor_name, change)
         values ($1, $2, $3, $4, $5, $6)""",
@@ -183,7 +199,7 @@ async def _successions(connection: asyncpg.Connection, successions: Sequence[Suc
 
 
 async def _postcodes(connection: asyncpg.Connection, data: ReferenceData, ids: dict[str, int]) -> None:
-    await connection.execute("truncate postcode")
+    await connection.execute("delete from postcode")
     await connection.copy_records_to_table(
         "postcode",
         columns=["pc4", "municipality_id", "is_primary", "area_share", "place", "search", "population"],
@@ -195,7 +211,7 @@ async def _postcodes(connection: asyncpg.Connection, data: ReferenceData, ids: d
 
 
 async def _editions(connection: asyncpg.Connection, data: ReferenceData) -> None:
-    await connection.execute("truncate edition")
+    await connection.execute("delete from edition")
     await connection.executemany(
         """insert into edition (scheme, year, method, source, licence, remark, region_count, municipality_count)
         select $1, $2, $3, $4, $5, $6,
@@ -209,30 +225,28 @@ async def _editions(connection: asyncpg.Connection, data: ReferenceData) -> None
 
 async def _hubs(connection: asyncpg.Connection, data: ReferenceData) -> None:
     """Adds the proposed hubs and their possible hosts; what is there already is left as it is."""
-    organisations: dict[str, uuid.UUID] = {}
     for o in data.organisations:
-        identity = organisations[o.key] = await connection.fetchval(
+        identity = await connection.fetchval(
             """insert into organisation (id, name, sort_name, type, side, strand, workfield, website, basis, source_key)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-            on conflict (source_key) do update set source_key = excluded.source_key returning id""",
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (source_key) do nothing returning id""",
             new_id(), o.name, fold(o.name), o.type, o.side, o.strand, o.workfield, o.website, o.basis, o.key,
         )  # fmt: skip
         await connection.execute(
-            "insert into organisation_region select $1, id from region where code = any($2::text[]) on conflict do nothing",
+            "insert into organisation_region select $1, id from region where code = any($2::text[]) and $1::uuid is not null",
             identity, list(o.regions),
         )  # fmt: skip
-    for hub in data.hubs:
-        await _hub(connection, hub, organisations)
-    for hub in data.hubs:
+    organisations = dict(await connection.fetch("select source_key, id from organisation where source_key is not null"))
+    added = [hub for hub in data.hubs if await _hub(connection, hub, organisations)]
+    for hub in added:
         if hub.frontrunner:
             await connection.execute(
-                """update hub set frontrunner_id = f.id from hub f
-                where hub.slug = $1 and f.slug = $2 and hub.frontrunner_id is null""",
+                "update hub set frontrunner_id = f.id from hub f where hub.slug = $1 and f.slug = $2",
                 hub.slug, hub.frontrunner,
             )  # fmt: skip
 
 
-async def _hub(connection: asyncpg.Connection, hub: ProposedHub, organisations: dict[str, uuid.UUID]) -> None:
+async def _hub(connection: asyncpg.Connection, hub: ProposedHub, organisations: dict[str, uuid.UUID]) -> bool:
+    """False when there is a hub of this name already."""
     hub_id = await connection.fetchval(
         """insert into hub (slug, name, sort_name, basis, frontrunner_role, hosts_relation, challenges, area_code, published)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (slug) do nothing returning id""",
@@ -240,7 +254,7 @@ async def _hub(connection: asyncpg.Connection, hub: ProposedHub, organisations: 
         orjson.dumps([asdict(c) for c in hub.challenges]).decode(), hub.area_code, _published(hub),
     )  # fmt: skip
     if hub_id is None:
-        return
+        return False
     await connection.executemany(
         "insert into hub_host values ($1, $2, 'proposed', $3)",
         [(hub_id, organisations[key], rank) for rank, key in enumerate(hub.hosts)],
@@ -249,6 +263,7 @@ async def _hub(connection: asyncpg.Connection, hub: ProposedHub, organisations: 
         "insert into hub_area values ($1, $2, $3, $4, $5)",
         hub_id, hub.area.valid_from, list(hub.area.regions), list(hub.area.plus), list(hub.area.minus),
     )  # fmt: skip
+    return True
 
 
 def _published(hub: ProposedHub) -> str | None:

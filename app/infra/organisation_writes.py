@@ -9,6 +9,13 @@ from app.domain.organisations import Organisation
 from app.domain.text import fold
 from app.infra.database import Connection
 
+_ONE = """
+select o.*, h.slug as hub,
+  array(select r.code from organisation_region x join region r on r.id = x.region_id
+    where x.organisation_id = o.id order by r.code) as regions
+from organisation o left join hub h on h.id = o.created_by_hub where o.id = $1
+"""
+
 
 class PostgresOrganisations:
     """See the port."""
@@ -16,15 +23,20 @@ class PostgresOrganisations:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    async def find(self, organisation_id: UUID) -> Organisation | None:
+        """See the port."""
+        return await self._one(organisation_id)
+
     async def get(self, organisation_id: UUID) -> Organisation | None:
         """See the port."""
-        row = await self._connection.fetchrow(
-            """select o.*, h.slug as hub,
-              array(select r.code from organisation_region x join region r on r.id = x.region_id
-                where x.organisation_id = o.id order by r.code) as regions
-            from organisation o left join hub h on h.id = o.created_by_hub where o.id = $1 for no key update of o""",
-            organisation_id,
-        )
+        # Locked first, read after: a lock that had to wait gives the newest row, but not the newest of what is joined.
+        lock = "select 1 from organisation where id = $1 for no key update"
+        if await self._connection.fetchval(lock, organisation_id) is None:
+            return None
+        return await self._one(organisation_id)
+
+    async def _one(self, organisation_id: UUID) -> Organisation | None:
+        row = await self._connection.fetchrow(_ONE, organisation_id)
         if row is None:
             return None
         return Organisation(

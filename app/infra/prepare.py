@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import asyncpg
 
-from app.domain.errors import Invalid
+from app.domain.errors import Fault, Invalid, Unavailable
 from app.domain.reference import ReferenceData, verify
 from app.infra import loading
+from app.infra.database import AWAY, OTHER_SCHEMA, REFUSALS, why_not
 from app.infra.embedded import OWNER, SERVICE, EmbeddedPostgres
 from app.infra.loading import Progress, quiet
 from app.settings import Settings
-
-SERVICE_ROLE = "knooppunt_service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Addresses:
             embedded.start()
             return cls(embedded.url(SERVICE), embedded.url(OWNER))
         if settings.database_owner_url is None:
-            return cls(settings.database_url, settings.database_url, SERVICE_ROLE)
+            return cls(settings.database_url, settings.database_url, SERVICE)
         return cls(settings.database_url, settings.database_owner_url)
 
 
@@ -48,15 +47,28 @@ def running_database(settings: Settings) -> Iterator[Addresses]:
         yield Addresses(embedded.url(SERVICE), embedded.url(OWNER))
 
 
+@asynccontextmanager
+async def as_owner(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that may read and write everything. Raises `Unavailable` in words that say what to do."""
+    try:
+        connection = await asyncpg.connect(owner_url, timeout=10)
+    except (*REFUSALS, *AWAY) as error:
+        raise Unavailable(why_not(error)) from error
+    try:
+        await connection.execute("select set_config('app.role', 'system', false)")
+        yield connection
+    except OTHER_SCHEMA as error:
+        raise Unavailable("The database does not have the tables of this release. Run `knooppunt migrate`.") from error
+    except AWAY as error:
+        raise Unavailable(why_not(error)) from error
+    finally:
+        await connection.close(timeout=5)
+
+
 async def load_reference(owner_url: str, data: ReferenceData, progress: Progress = quiet) -> bool:
     """Verifies the data and loads it. False when it was there. Raises `Invalid` with the findings."""
-    from app.domain.errors import Fault
-
     findings = verify(data)
     if findings:
         raise Invalid([Fault("data", "reference", finding.code, finding.detail) for finding in findings])
-    connection = await asyncpg.connect(owner_url)
-    try:
+    async with as_owner(owner_url) as connection:
         return await loading.load(connection, data, progress)
-    finally:
-        await connection.close()

@@ -13,9 +13,8 @@ from contextlib import suppress
 import asyncpg
 import structlog
 
-from app.domain.errors import Unavailable
 from app.domain.library import Catalogue
-from app.infra.database import AWAY, Database
+from app.infra.database import AWAY, REFUSALS, Database, why_not
 from app.infra.reader import Signer
 from migrations import revisions
 
@@ -36,6 +35,7 @@ class Watch:
     def __init__(self, database: Database, signer: Signer) -> None:
         self._database = database
         self._signer = signer
+        self._kept_in_database = not signer.secret
         self._task: asyncio.Task[None] | None = None
         self._seen_at = 0.0
         self._version = 0
@@ -65,19 +65,26 @@ class Watch:
         began = time.monotonic()
         try:
             async with asyncio.timeout(5):
-                row = await self._database.pool.fetchrow(_LOOK)
-                self._tell(_other_release(row[0] if row else None))
-                if self.problem is None and row is not None and row[1] != self._version:
-                    await self._take(row[1])
+                problem = await self._problem()
             self._seen_at = began
-        except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+            self._tell(problem)
+        except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InsufficientPrivilegeError):
             self._tell("The database has no tables of Knooppunt that this role may read. Run `knooppunt migrate`.")
-        except (*AWAY, asyncpg.PostgresError, Unavailable) as error:
-            self._tell(f"The database cannot be reached ({type(error).__name__}).")
+        except (*AWAY, *REFUSALS, asyncpg.PostgresError) as error:
+            self._tell(why_not(error))
+
+    async def _problem(self) -> str | None:
+        row = await self._database.pool.fetchrow(_LOOK)
+        problem = _other_release(row[0] if row else None)
+        if problem is None and row is not None and row[1] != self._version:
+            await self._take(row[1])
+        if problem is None and not self.catalogue.editions:
+            problem = "The reference data is not there yet. Run `knooppunt reference load`."
+        return problem
 
     async def _take(self, version: int) -> None:
         rows = await self._database.pool.fetch(_CATALOGUE)
-        if not self._signer.secret:
+        if self._kept_in_database:
             self._signer.secret = await self._database.pool.fetchval(_CURSOR_KEY)
         self.catalogue = Catalogue({row["code"]: tuple(row["years"]) for row in rows}, version)
         self._version = version
@@ -93,7 +100,11 @@ class Watch:
     async def _keep_looking(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 - should this task ever end, the service would be blind for good
+                log.error("watch-failed", error=error)  # noqa: TRY400 - without the message, see logs.py
+                self._tell(why_not(error))
 
 
 def _other_release(revision: str | None) -> str | None:

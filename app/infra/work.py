@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 
 from app.domain.access import Actor
-from app.domain.errors import Conflict, Forbidden, KeyReused
+from app.domain.errors import Conflict, Fault, Forbidden, Invalid, KeyReused
 from app.domain.periods import MembershipPeriod
 from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
@@ -66,8 +66,8 @@ class PostgresWork:
         return answer
 
     async def remember(self, client: str, key: str, fingerprint: bytes, answer: dict[str, Any]) -> None:
-        """See the port. What is older than a day goes, so that the table stays small."""
-        await self._connection.execute("delete from idempotency where created_at < now() - interval '24 hours'")
+        """See the port. What is older than a day goes, whoever's it is: so it stays no longer than promised."""
+        await self._connection.execute("select purge_idempotency()")
         await self._connection.execute(
             "insert into idempotency (client_id, key, fingerprint, answer) values ($1, $2, $3, $4)",
             UUID(client),
@@ -89,6 +89,9 @@ def work_factory(database: Database, reader: PostgresReader) -> WorkFactory:
             raise Conflict("Something with this name exists already.", code="already-exists") from error
         except asyncpg.InsufficientPrivilegeError as error:  # the database's own lock: policies were to say so before
             raise Forbidden("This is not yours to change.") from error
+        except asyncpg.CharacterNotInRepertoireError as error:  # JSON can say NUL, PostgreSQL's text cannot hold it
+            detail = "The body holds a character that cannot be stored (NUL)."
+            raise Invalid([Fault("body", "", "control-character", detail)]) from error
 
     return work
 

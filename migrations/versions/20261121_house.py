@@ -19,27 +19,36 @@ PUBLIC = (
 )  # fmt: skip
 
 # Who may write a row, besides the national coordination and the owner's own loader. Everybody may read these tables.
+# A condition of None: the national coordination alone.
 OWN_HUB = "{column} = (select nullif(current_setting('app.hub', true), '')::smallint)"
+OWN_CLIENT = "client_id = (select nullif(current_setting('app.client', true), '')::uuid)"
 NATIONAL = "(select current_setting('app.role', true) in ('national', 'system'))"
+OWN_AREA = f"(select h.area_code from hub h where {OWN_HUB.format(column='h.id')})"
+PARTS_OF_HUB = ("hub_phase", "hub_host", "hub_steering", "hub_area", "hub_member")
 WRITERS = {
+    **{table: OWN_HUB.format(column="hub_id") for table in PARTS_OF_HUB},
     "hub": OWN_HUB.format(column="id"),
-    **{
-        table: OWN_HUB.format(column="hub_id")
-        for table in ("hub_phase", "hub_host", "hub_steering", "hub_area", "hub_member")
-    },
     "organisation": OWN_HUB.format(column="created_by_hub"),
     "organisation_region": (
-        "exists (select from organisation o where o.id = organisation_id and "
-        + OWN_HUB.format(column="o.created_by_hub")
-        + ")"
+        f"organisation_id in (select o.id from organisation o where {OWN_HUB.format(column='o.created_by_hub')})"
     ),
     # A hub that changes its area writes the membership of that one region.
-    **{
-        table: f"{column} in (select r.id from region r join hub h on h.area_code = r.code where "
-        + OWN_HUB.format(column="h.id")
-        + ")"
-        for table, column in (("region_period", "region_id"), ("membership", "region_id"), ("region", "id"))
-    },
+    "region": f"code in {OWN_AREA}",
+    "region_period": f"region_id in (select r.id from region r where r.code in {OWN_AREA})",
+    "membership": f"region_id in (select r.id from region r where r.code in {OWN_AREA})",
+}
+# Adding a hub is not the hub's own affair; hubs, organisations and regions are never removed by the service.
+NATIONAL_ALONE = {("hub", "insert"), ("hub", "delete"), ("organisation", "delete"), ("region", "delete")}
+
+# The service's rights, no more than it uses. What makes a hub itself (slug, area code, origin) it cannot change at all.
+READS = (*PUBLIC, "data_version", "instance_secret", "alembic_version")
+WRITES = {
+    "hub": "insert, update (name, sort_name, frontrunner_role, frontrunner_id, contact, website, version, updated_at)",
+    "organisation": ("insert, update (name, sort_name, type, side, strand, workfield, website, version, updated_at)"),
+    "region": "insert, update (valid_from, valid_to)",
+    **dict.fromkeys(PARTS_OF_HUB, "insert, update, delete"),
+    **dict.fromkeys(("organisation_region", "region_period", "membership"), "insert, delete"),
+    "idempotency": "select, insert, delete",
 }
 
 
@@ -77,31 +86,69 @@ def _data_version() -> None:
 
 
 def _row_security() -> None:
-    for table, own in WRITERS.items():
+    for table in (*WRITERS, "client", "idempotency"):
         op.execute(f"alter table {table} enable row level security")
         op.execute(f"alter table {table} force row level security")
+    for table, own in WRITERS.items():
         op.execute(f"create policy reading on {table} for select using (true)")
-        op.execute(f"create policy adding on {table} for insert with check ({NATIONAL} or {own})")
-        op.execute(
-            f"create policy changing on {table} for update using ({NATIONAL} or {own}) with check ({NATIONAL} or {own})"
-        )
-        op.execute(f"create policy removing on {table} for delete using ({NATIONAL} or {own})")
+        for name, what in (("adding", "insert"), ("changing", "update"), ("removing", "delete")):
+            who = NATIONAL if (table, what) in NATIONAL_ALONE else f"{NATIONAL} or {own}"
+            using = "" if what == "insert" else f"using ({who})"
+            check = "" if what == "delete" else f"with check ({who})"
+            op.execute(f"create policy {name} on {table} for {what} {using} {check}")
+    op.execute(f"create policy own on idempotency using ({OWN_CLIENT}) with check ({OWN_CLIENT})")
+    for table in ("client", "idempotency"):
+        op.execute(f"create policy owner on {table} to current_user using (true) with check (true)")
+    _functions()
+
+
+def _functions() -> None:
+    """What the service may do with rows that it may not see: they run as the owner."""
+    as_owner = "security definer set search_path = public, pg_temp"
+    # Whoever has a token learns whose it is; nobody can list the hashes.
+    op.execute(f"""
+        create function client_of(hash bytea) returns table (
+            id uuid, role text, hub text, umbrella text, expires_at timestamptz, revoked_at timestamptz,
+            last_used_at timestamptz
+        ) language sql stable {as_owner} as $$
+            select c.id, c.role, h.slug, c.umbrella, c.expires_at, c.revoked_at, c.last_used_at
+            from client c left join hub h on h.id = c.hub_id where c.token_hash = hash
+        $$
+    """)
+    op.execute(f"""
+        create function client_used(client_id uuid) returns void language sql {as_owner} as $$
+            update client set last_used_at = now() where id = client_id
+        $$
+    """)
+    op.execute(f"""
+        create function purge_idempotency() returns void language sql {as_owner} as $$
+            delete from idempotency where created_at < now() - interval '24 hours'
+        $$
+    """)
+
+
+FUNCTIONS = ("client_of(bytea)", "client_used(uuid)", "purge_idempotency()")
 
 
 def _grants(service: str) -> None:
     role = '"' + service.replace('"', '""') + '"'
+    # Whoever makes the role may become it: with one address for owner and service, the service takes it on (`set role`).
     op.execute(f"""
         do $do$ begin
             if not exists (select from pg_roles where rolname = $r${service}$r$) then
                 create role {role} nologin nobypassrls;
+                grant {role} to current_user;
             end if;
         end $do$
     """)
+    op.execute("revoke create on schema public from public")
     op.execute(f"grant usage on schema public to {role}")
-    op.execute(f"grant select on all tables in schema public to {role}")
-    op.execute(f"grant insert, update, delete on {', '.join(WRITERS)} to {role}")
-    op.execute(f"grant insert, update, delete on client, idempotency to {role}")
-    op.execute(f"grant usage on all sequences in schema public to {role}")
+    op.execute(f"grant select on {', '.join(READS)} to {role}")
+    for table, rights in WRITES.items():
+        op.execute(f"grant {rights} on {table} to {role}")
+    op.execute(f"grant usage on sequence hub_id_seq, region_id_seq to {role}")
+    op.execute(f"revoke execute on function {', '.join(FUNCTIONS)} from public")
+    op.execute(f"grant execute on function {', '.join(FUNCTIONS)} to {role}")
 
 
 def _tables() -> None:
@@ -401,6 +448,9 @@ def _tables() -> None:
 
 def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
+    op.execute("set local statement_timeout = '10min'")
+    for function in FUNCTIONS:
+        op.execute(f"drop function {function}")
     op.drop_index("ix_succession_successor", table_name="succession")
     op.drop_index("ix_succession_predecessor", table_name="succession")
     op.drop_table("succession")

@@ -7,7 +7,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import orjson
 from fastapi import Response
 
 from app.api.rest.answers import etag, respond
@@ -49,7 +48,13 @@ async def change(
 ) -> Response:
     """Runs the use case in one transaction and answers with the resource as it is after it."""
     async with asking.services.writing(asking.asked.actor) as work:
-        outcome = await act(work)
+        try:
+            outcome = await act(work)
+        except Stale as error:
+            present = await work.read(selection, asking.asked.language)
+            if present.version is not None:  # a part, such as a member, goes by the version of its whole
+                error.extra["currentETag"] = etag(present.body or b"", present.version)
+            raise
         answer = await work.read(selection, asking.asked.language)
     return shown(asking, answer, status(outcome))
 
@@ -68,14 +73,17 @@ async def create(
         if key is not None:
             before = await work.recall(actor.client, key, print_)
             if before is not None:
-                answer = Answer(orjson.dumps(before["body"]), None, before["version"])
-                return shown(asking, answer, 201, {"location": asking.asked.base_url + before["location"]})
+                answer = Answer(before["body"].encode(), None, before["version"])
+                headers = {"location": asking.asked.base_url + before["location"]}
+                return shown(asking, answer, 201, {**headers, "content-language": before["language"]})
         made = await act(work)
         answer = await work.read(select(made), asking.asked.language)
         place = location(made)
         if key is not None:
-            body = orjson.loads(answer.body or b"null")
-            await work.remember(actor.client, key, print_, {"body": body, "version": answer.version, "location": place})
+            # As text: the same bytes, and so the same ETag, when it is given again.
+            body = (answer.body or b"null").decode()
+            first = {"body": body, "version": answer.version, "location": place, "language": asking.asked.language}
+            await work.remember(actor.client, key, print_, first)
     return shown(asking, answer, 201, {"location": asking.asked.base_url + place})
 
 
@@ -98,9 +106,3 @@ def _key(asking: Asking) -> str | None:
         detail = f"A key is 1 to {MAX_KEY} printable characters, best a random UUID."
         raise Invalid([Fault("header", "Idempotency-Key", "invalid-key", detail)])
     return key
-
-
-def with_current(error: Stale) -> Stale:
-    """Adds the current ETag to a stale version's refusal."""
-    error.extra["currentETag"] = f'"{error.current}"'
-    return error
