@@ -120,3 +120,4 @@ class NounShape:
     filters: frozenset[str]
     sorts: tuple[str, ...]
     coded: Mapping[str, str] = field(default_factory=dict)
+    order: str = ""

@@ -152,10 +152,14 @@ class Database:
             async with self.pool.acquire(timeout=10) as connection, connection.transaction():
                 await connection.execute(
                     "select set_config('app.role', $1, true), set_config('app.hub', "
-                    "coalesce((select id::text from hub where slug = $2), ''), true), set_config('app.client', $3, true)",
+                    "coalesce((select id::text from hub where slug = $2), ''), true), set_config('app.client', $3, true), "
+                    "set_config('app.umbrella', $4, true), set_config('app.mask', "
+                    "(1 | case when $1 in ('hub', 'national') then 2 else 0 end "
+                    "| case when $1 = 'national' then 1 << 30 else 0 end | coalesce(umbrella_bit($4), 0))::text, true)",
                     actor.role,
                     actor.hub,
                     actor.client or "",
+                    actor.umbrella or "",
                 )
                 yield connection
         except AWAY as error:

@@ -102,6 +102,19 @@ class Filter:
     on: Callable[[Context, Any, Expression], Expression]
     type_: TypeEngine[Any] = field(default_factory=Text)
     codes: str | None = None
+    walk: Walk | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How a rare filter is found fast: for each key of `keys(cx, value)` (one column `key`) the first rows in order, from
+    an index that begins with the key; then merged. A condition would walk the whole order until a page is full.
+
+    `rows(cx, row, key)` gives what to join to the view's row, and the condition that ties both to the key.
+    """
+
+    keys: Callable[[Context, Expression], FromClause]
+    rows: Callable[[Context, FromClause, Expression], tuple[FromClause | None, Expression]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +128,13 @@ class View:
     filters: Mapping[str, Filter] = field(default_factory=dict)
     sorts: Mapping[str, tuple[Key, ...]] = field(default_factory=dict)
     version: Callable[[Any], Expression] | None = None
+    order: str | None = None
 
     def shape(self) -> NounShape:
         edges = {name: EdgeShape(edge.noun, edge.many, tuple(edge.args)) for name, edge in self.edges.items()}
         coded = {name: filter_.codes for name, filter_ in self.filters.items() if filter_.codes}
-        return NounShape(frozenset(self.fields), edges, frozenset(self.filters), tuple(self.sorts), coded)
+        order = self.order or next(iter(self.sorts), "")
+        return NounShape(frozenset(self.fields), edges, frozenset(self.filters), tuple(self.sorts), coded, order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +153,13 @@ class Projection:
     def __init__(self, views: Sequence[View]) -> None:
         self.views = {view.noun: view for view in views}
 
-    def compile(self, shapes: Sequence[Shape], language: Language) -> Statement:
-        """One statement for all shapes: four columns each (body, next cursor, version, empty)."""
-        source: FromClause = select(literal_column("1").label("one")).subquery("one")
+    def compile(self, shapes: Sequence[Shape], language: Language, *, actor: bool = False) -> Statement:
+        """One statement for all shapes: three columns each (body, next cursor, version).
+
+        With `actor` the reader's settings travel in the statement itself, before anything is read: `offset 0` keeps the
+        planner from moving them. Should it ever read first, row-level security sees an anonymous reader.
+        """
+        source: FromClause = (_actor() if actor else select(literal_column("1").label("one"))).subquery("one")
         columns: list[Expression] = []
         for position, shape in enumerate(shapes):
             part = lateral(self._select(shape, Context(position, language)), f"s{position}")
@@ -155,12 +174,17 @@ class Projection:
         view = self.views[shape.noun]
         given = {name: cx.value(index, view.filters[name].type_) for name, index in shape.filters}
         rows = view.rows(cx, given)
-        where = list(rows.where) + [view.filters[name].on(cx, rows.row.c, value) for name, value in given.items()]
+        paged = shape.kind in ("page", "connection")
+        walked = next((name for name in given if paged and view.filters[name].walk), None)
+        where = list(rows.where) + [
+            view.filters[name].on(cx, rows.row.c, value) for name, value in given.items() if name != walked
+        ]
         if shape.kind == "one":
             return self._one(shape, view, rows, where, cx)
         if shape.kind == "list":
             return self._list(shape, view, rows, where, cx)
-        return self._page(shape, view, rows, where, cx)
+        walk = None if walked is None else (view.filters[walked].walk, given[walked])
+        return self._page(shape, view, rows, where, cx, walk)
 
     def _one(
         self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context
@@ -182,7 +206,7 @@ class Projection:
         )
 
     def _page(
-        self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context
+        self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context, walk: Any = None
     ) -> Select[*tuple[Any, ...]]:
         descending = shape.sort.startswith("-")
         keys = view.sorts[shape.sort.removeprefix("-")]
@@ -190,7 +214,13 @@ class Projection:
         if shape.after:
             where = [*where, _beyond(columns, [cx.cursor_part(i, key.type_) for i, key in enumerate(keys)], descending)]
         order = [column.desc() if descending else column.asc() for column in columns]
-        inner = select(rows.row).where(*where).order_by(*order).limit(literal_column(str(shape.first + 1))).subquery()
+        limit: Expression = literal_column(str(shape.first + 1))
+        if walk is not None:
+            found = _walked(walk[0], walk[1], cx, rows.row, where, order, limit)
+            order = [found.c[key.column].desc() if descending else found.c[key.column].asc() for key in keys]
+            inner = select(found).order_by(*order).limit(limit).subquery()
+        else:
+            inner = select(rows.row).where(*where).order_by(*order).limit(limit).subquery()
         inner_order = [c.desc() if descending else c.asc() for c in (inner.c[key.column] for key in keys)]
         place = func.row_number().over(order_by=inner_order).label("place")
         page = select(inner, place).subquery()
@@ -247,6 +277,36 @@ class Projection:
         if edge.many:
             return select(_array(item, rows.order)).select_from(rows.row).where(*rows.where).scalar_subquery()
         return select(item).select_from(rows.row).where(*rows.where).limit(literal_column("1")).scalar_subquery()
+
+
+def _actor() -> Select[*tuple[Any, ...]]:
+    """Who reads, for the policies of row-level security."""
+
+    def setting(name: str, value: Expression) -> Expression:
+        return func.set_config(literal_column(f"'app.{name}'"), value, literal_column("true")).label(name)
+
+    mask = func.reader_mask(bindparam("actor_role", type_=Text), bindparam("actor_umbrella", type_=Text))
+    hub = func.hub_number(bindparam("actor_hub", type_=Text))
+    return select(
+        setting("mask", cast(mask, Text)), setting("hub", func.coalesce(cast(hub, Text), literal_column("''")))
+    ).offset(literal_column("0"))
+
+
+def _walked(
+    walk: Walk,
+    value: Expression,
+    cx: Context,
+    row: FromClause,
+    where: Sequence[Expression],
+    order: Sequence[Expression],
+    limit: Expression,
+) -> FromClause:
+    """The first rows of each key, each once."""
+    keys = walk.keys(cx, value)
+    joined, tie = walk.rows(cx, row, keys.c.key)
+    source = row if joined is None else joined
+    each = lateral(select(row).select_from(source).where(tie, *where).order_by(*order).limit(limit).correlate(keys))
+    return select(each).select_from(keys.join(each, true())).distinct().subquery()
 
 
 def _constant(name: str) -> Expression:

@@ -8,12 +8,12 @@ import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Date, Uuid
+from sqlalchemy import Date, DateTime, Uuid
 
 from app.domain.access import Actor
 from app.domain.errors import Fault, Invalid
@@ -62,7 +62,7 @@ class PostgresReader:
         self._database = database
         self._projection = projection
         self._signer = signer
-        self._statements: OrderedDict[tuple[tuple[Shape, ...], Language], Statement] = OrderedDict()
+        self._statements: OrderedDict[tuple[tuple[Shape, ...], Language, bool], Statement] = OrderedDict()
         self._nouns = {noun: view.shape() for noun, view in projection.views.items()}
 
     def nouns(self) -> Mapping[str, NounShape]:
@@ -70,17 +70,17 @@ class PostgresReader:
 
     async def read(self, selections: Sequence[Selection], *, actor: Actor, language: Language) -> list[Answer]:
         """See the port."""
-        statement = self.statement(tuple(s.shape for s in selections), language)
+        statement = self.statement(tuple(s.shape for s in selections), language, known=actor.role != "anonymous")
         row = await self._database.row(statement.sql, *self.arguments(statement, selections, actor))
         assert row is not None
         return [Answer(row[i], row[i + 1], row[i + 2]) for i in range(0, len(row), 3)]
 
-    def statement(self, shapes: tuple[Shape, ...], language: Language) -> Statement:
+    def statement(self, shapes: tuple[Shape, ...], language: Language, *, known: bool = False) -> Statement:
         """The compiled statement for these shapes, from the cache when it was asked before."""
-        key = (shapes, language)
+        key = (shapes, language, known)
         statement = self._statements.get(key)
         if statement is None:
-            statement = self._statements[key] = self._projection.compile(shapes, language)
+            statement = self._statements[key] = self._projection.compile(shapes, language, actor=known)
             if len(self._statements) > MOST_STATEMENTS:
                 self._statements.popitem(last=False)
         elif len(self._statements) > MOST_STATEMENTS // 2:
@@ -100,6 +100,7 @@ class PostgresReader:
                 values[prefix + "bind"] = bind
                 if selection.after is not None:
                     self._put_cursor(values, prefix, selection, bind)
+        values["actor_role"], values["actor_hub"], values["actor_umbrella"] = actor.role, actor.hub, actor.umbrella
         values["cursor_secret"] = self._signer.secret
         values["cursor_expiry"] = self._signer.expiry()
         return [values[name] for name in statement.parameters]
@@ -116,6 +117,8 @@ def _typed(key: Key, part: Any) -> Any:
     """A part of a cursor as the column's type: JSON has no ids and no dates."""
     if isinstance(key.type_, Uuid):
         return UUID(part)
+    if isinstance(key.type_, DateTime):
+        return datetime.fromisoformat(part)
     return date.fromisoformat(part) if isinstance(key.type_, Date) else part
 
 

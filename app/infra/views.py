@@ -7,6 +7,17 @@ from app.infra.locations import LOCATED_REGION, LOCATION
 from app.infra.organisations import ORGANISATION
 from app.infra.projection import View
 from app.infra.regions import REGION_VIEWS
+from app.infra.signals import SIGNAL, SIGNAL_PARTS
 from app.infra.terms import TERM_VIEWS
 
-VIEWS: tuple[View, ...] = (*REGION_VIEWS, LOCATION, LOCATED_REGION, *TERM_VIEWS, ORGANISATION, HUB, *HUB_PARTS)
+VIEWS: tuple[View, ...] = (
+    *REGION_VIEWS,
+    LOCATION,
+    LOCATED_REGION,
+    *TERM_VIEWS,
+    ORGANISATION,
+    HUB,
+    *HUB_PARTS,
+    SIGNAL,
+    *SIGNAL_PARTS,
+)

@@ -22,6 +22,7 @@ from app.infra.database import Connection, Database
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
 from app.infra.reader import PostgresReader
+from app.infra.signal_writes import PostgresSignals
 
 WorkFactory = Callable[[Actor], AbstractAsyncContextManager["PostgresWork"]]
 
@@ -36,6 +37,7 @@ class PostgresWork:
         self.hubs = PostgresHubs(connection)
         self.organisations = PostgresOrganisations(connection)
         self.codes = PostgresCodes(connection)
+        self.signals = PostgresSignals(connection)
 
     async def read(self, selection: Selection, language: Language) -> Answer:
         """See the port."""

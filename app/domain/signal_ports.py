@@ -1,0 +1,75 @@
+"""What the use cases of signals ask of storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from app.domain.access import Actor
+from app.domain.routing import Umbrella
+from app.domain.work import Codes
+
+if TYPE_CHECKING:
+    from app.domain.signals import FollowUp, Signal
+
+
+class Routing(Protocol):
+    """Theme → workfields that it hints at, and all workfields in order."""
+
+    @property
+    def hints(self) -> Mapping[str, Sequence[str]]: ...
+
+    @property
+    def workfields(self) -> Sequence[str]: ...
+
+
+class Signals(Protocol):
+    async def get(self, signal_id: UUID) -> Signal | None:
+        """Locks the row of the actor's own hub; None for any other."""
+        ...
+
+    async def seen(self, signal_id: UUID) -> Signal | None:
+        """As much of it as this actor may see, not locked for change by others."""
+        ...
+
+    async def add(self, signal: Signal) -> None: ...
+
+    async def change(self, signal: Signal, *, verified: bool = False) -> None:
+        """Writes it as the next version."""
+        ...
+
+    async def remove(self, signal_id: UUID) -> None: ...
+
+    async def forward(self, signal_id: UUID, umbrellas: Sequence[str], by: date, reason: str | None) -> None:
+        """Makes these the umbrellas that hear of it; those that answered before stay."""
+        ...
+
+    async def answer(self, signal_id: UUID, umbrella: str, state: str, response: str | None) -> bool:
+        """False when it was not forwarded there."""
+        ...
+
+    async def add_follow_up(self, signal_id: UUID, item: FollowUp) -> None: ...
+
+    async def has_response(self, signal_id: UUID) -> bool:
+        """Whether there is a follow-up, or an answer of an umbrella."""
+        ...
+
+    async def record(
+        self, signal: Signal, actor: Actor, action: str, changes: Mapping[str, Any], note: str | None = None
+    ) -> None:
+        """A line of history for this version."""
+        ...
+
+    async def umbrellas(self) -> Sequence[Umbrella]: ...
+
+    async def routing(self) -> Routing: ...
+
+
+class SignalWork(Protocol):
+    @property
+    def signals(self) -> Signals: ...
+
+    @property
+    def codes(self) -> Codes: ...

@@ -1,0 +1,197 @@
+"""Writing signals, forwardings, follow-ups and history: the port `Signals`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.domain.access import Actor
+from app.domain.routing import Umbrella
+from app.domain.signals import FollowUp, Signal
+from app.domain.text import fold
+from app.infra.database import Connection
+from app.infra.loading import new_id
+
+_SIGNAL = """
+select s.*, h.slug as hub, r.code as region,
+  array(select t.code from term t where t.vocabulary = 'workfield' and s.workfields & (1 << (t.rank - 1)) <> 0
+    order by t.rank) as concerned
+from signal s join hub h on h.id = s.hub_id join region r on r.id = s.region_id where s.id = $1
+"""
+SEARCH = "setweight(to_tsvector('dutch', {title}), 'A') || to_tsvector('dutch', {description})"
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """See the port."""
+
+    hints: Mapping[str, Sequence[str]]
+    workfields: Sequence[str]
+
+
+class PostgresSignals:
+    """See the port."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def get(self, signal_id: UUID) -> Signal | None:
+        """See the port. Row-level security lets a hub lock its own rows alone."""
+        row = await self._connection.fetchrow(
+            _SIGNAL + " and s.hub_id = nullif(current_setting('app.hub', true), '')::smallint for no key update of s",
+            signal_id,
+        )
+        return _signal(row) if row is not None else None
+
+    async def seen(self, signal_id: UUID) -> Signal | None:
+        """See the port."""
+        row = await self._connection.fetchrow(_SIGNAL, signal_id)
+        return _signal(row) if row is not None else None
+
+    async def add(self, signal: Signal) -> None:
+        """See the port."""
+        s = signal
+        await self._connection.execute(
+            f"""insert into signal (id, hub_id, external_id, kind, title, description, themes, workfields,
+              workfields_source, region_id, scale, groups, channel, heard_on, people_count, visibility, status,
+              demonstration, search)
+            select $1, h.id, $3, $4, $5, $6, $7, workfield_mask($8), $9, r.id, $11, $12, $13, $14, $15, $16, $17, $18,
+              {SEARCH.format(title="$19", description="$20")}
+            from hub h, region r where h.slug = $2 and r.code = $10""",
+            s.id, s.hub, s.external_id, s.kind, s.title, s.description, list(s.themes), list(s.concerned),
+            s.workfields_source, s.region, s.scale, list(s.groups), s.channel, s.heard_on, s.people_count, s.visibility,
+            s.status, s.demonstration, fold(s.title), fold(s.description),
+        )  # fmt: skip
+
+    async def change(self, signal: Signal, *, verified: bool = False) -> None:
+        """See the port."""
+        s = signal
+        await self._connection.execute(
+            f"""update signal set kind = $2, title = $3, description = $4, themes = $5, workfields = workfield_mask($6),
+              workfields_source = $7, region_id = (select id from region where code = $8), scale = $9, groups = $10,
+              channel = $11, heard_on = $12, people_count = $13, visibility = $14, status = $15,
+              verified_at = case when $16 then now() else verified_at end, version = version + 1, updated_at = now(),
+              search = {SEARCH.format(title="$17", description="$18")}
+            where id = $1""",
+            s.id, s.kind, s.title, s.description, list(s.themes), list(s.concerned), s.workfields_source, s.region, s.scale,
+            list(s.groups), s.channel, s.heard_on, s.people_count, s.visibility, s.status, verified, fold(s.title),
+            fold(s.description),
+        )  # fmt: skip
+
+    async def remove(self, signal_id: UUID) -> None:
+        """See the port."""
+        await self._connection.execute("delete from signal where id = $1", signal_id)
+
+    async def forward(self, signal_id: UUID, umbrellas: Sequence[str], by: date, reason: str | None) -> None:
+        """See the port. The signal first: its audience decides that of the forwardings."""
+        await self._connection.execute(
+            """delete from forwarding where signal_id = $1 and not umbrella = any($2::text[])
+            and state in ('forwarded', 'acknowledged', 'on-agenda')""",
+            signal_id,
+            list(umbrellas),
+        )
+        await self._connection.execute(
+            """update signal set recipients = (select coalesce(bit_or(umbrella_bit(code)), 0) from (
+              select unnest($2::text[]) as code union select umbrella from forwarding where signal_id = $1) t)
+            where id = $1""",
+            signal_id,
+            list(umbrellas),
+        )
+        await self._connection.executemany(
+            """insert into forwarding (signal_id, umbrella, hub_id, audience, state, respond_by, reason)
+            values ($1, $2, 0, 0, 'forwarded', $3, $4) on conflict (signal_id, umbrella) do nothing""",
+            [(signal_id, umbrella, by, reason) for umbrella in umbrellas],
+        )
+
+    async def answer(self, signal_id: UUID, umbrella: str, state: str, response: str | None) -> bool:
+        """See the port."""
+        done = await self._connection.fetchval(
+            """update forwarding set state = $3, response = coalesce($4, response), responded_at = now()
+            where signal_id = $1 and umbrella = $2 returning 1""",
+            signal_id, umbrella, state, response,
+        )  # fmt: skip
+        return done is not None
+
+    async def add_follow_up(self, signal_id: UUID, item: FollowUp) -> None:
+        """See the port."""
+        await self._connection.execute(
+            """insert into follow_up (id, signal_id, hub_id, audience, kind, on_date, summary, public)
+            values ($1, $2, 0, 0, $3, $4, $5, $6)""",
+            item.id, signal_id, item.kind, item.on, item.summary, item.public,
+        )  # fmt: skip
+
+    async def has_response(self, signal_id: UUID) -> bool:
+        """See the port."""
+        found: bool = await self._connection.fetchval(
+            """select exists (select from follow_up where signal_id = $1)
+            or exists (select from forwarding where signal_id = $1 and state = 'answered')""",
+            signal_id,
+        )
+        return found
+
+    async def record(
+        self, signal: Signal, actor: Actor, action: str, changes: Mapping[str, Any], note: str | None = None
+    ) -> None:
+        """See the port."""
+        await self._connection.execute(
+            """insert into signal_history (signal_id, version, hub_id, action, role, by_hub, by_umbrella, client_id, note,
+              changes)
+            select $1, $2, h.id, $4, $5, $6, $7, $8, $9, $10 from hub h where h.slug = $3""",
+            signal.id, signal.version, signal.hub, action, actor.role, actor.hub, actor.umbrella,
+            UUID(actor.client) if actor.client else None, note, orjson.dumps(dict(changes)).decode(),
+        )  # fmt: skip
+
+    async def umbrellas(self) -> Sequence[Umbrella]:
+        """See the port."""
+        rows = await self._connection.fetch(
+            "select code, workfields[1] as workfield, umbrella_bit(code) as bit from term "
+            "where vocabulary = 'umbrella' order by rank"
+        )
+        return [Umbrella(row["code"], row["workfield"], row["bit"]) for row in rows]
+
+    async def routing(self) -> Routing:
+        """See the port."""
+        rows = await self._connection.fetch(
+            "select vocabulary, code, workfields from term where vocabulary in ('theme', 'workfield') order by rank"
+        )
+        return Routing(
+            {row["code"]: row["workfields"] for row in rows if row["vocabulary"] == "theme" and row["workfields"]},
+            [row["code"] for row in rows if row["vocabulary"] == "workfield"],
+        )
+
+
+def _signal(row: Any) -> Signal:
+    source = row["workfields_source"]
+    concerned = tuple(row["concerned"])
+    # What the hub gave: named fields, nothing (the themes decided), or nothing on purpose.
+    given = {"given": concerned, "themes": None}.get(source, ())
+    return Signal(
+        id=row["id"],
+        hub=row["hub"],
+        kind=row["kind"],
+        title=row["title"],
+        description=row["description"],
+        themes=tuple(row["themes"]),
+        region=row["region"],
+        heard_on=row["heard_on"],
+        workfields=given,
+        external_id=row["external_id"],
+        scale=row["scale"],
+        groups=tuple(row["groups"]),
+        channel=row["channel"],
+        people_count=row["people_count"],
+        visibility=row["visibility"],
+        status=row["status"],
+        demonstration=row["demonstration"],
+        version=row["version"],
+        concerned=concerned,
+        workfields_source=source,
+    )
+
+
+__all__ = ["PostgresSignals", "Routing", "new_id"]

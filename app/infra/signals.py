@@ -1,0 +1,289 @@
+"""Signals, their forwardings, follow-ups and history: the read views. Row-level security stands under all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import (
+    Date,
+    DateTime,
+    Float,
+    FromClause,
+    Integer,
+    Numeric,
+    Text,
+    Uuid,
+    and_,
+    case,
+    cast,
+    column,
+    exists,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+)
+
+from app.infra.hubs import hub_edge
+from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View, Walk
+from app.infra.regions import valid
+from app.infra.signal_tables import follow_up, forwarding, signal, signal_history, signal_theme
+from app.infra.tables import hub, membership, region, region_period, term
+from app.infra.terms import term_edge, term_rows
+from app.infra.times import moment
+
+CROSS_CUTTING = "werkveldoverstijgend"
+MOST_MATCHES = 2000
+
+
+def _signals(cx: Context, given: Mapping[str, Expression]) -> Rows:
+    s = signal.alias()
+    if "q" not in given:
+        row = select(s, literal_column("0::real").label("rank"), cast(null(), Text).label("words")).subquery()
+        return Rows(row)
+    found = func.signal_candidates(given["q"], literal_column(str(MOST_MATCHES))).table_valued(
+        column("id", Uuid), column("rank", Float)
+    )
+    row = select(s, found.c.rank, given["q"].label("words")).select_from(s.join(found, found.c.id == s.c.id)).subquery()
+    return Rows(row)
+
+
+def _terms_in(vocabulary: str, name: str) -> Edge:
+    return Edge(
+        vocabulary, lambda cx, row, args: term_rows(vocabulary, lambda t: t.code == func.any(getattr(row, name)))
+    )
+
+
+def _workfields(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+    return term_rows(
+        "workfield", lambda t: row.workfields.op("&")(literal_column("1").op("<<")(t.rank - literal_column("1"))) != 0
+    )
+
+
+def _region(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+    """The region as named: with the name it has on the date, or the last it had."""
+    r = region_period.alias()
+    latest = (
+        select(r)
+        .where(r.c.region_id == row.region_id, r.c.valid_from <= cx.as_of)
+        .order_by(r.c.valid_from.desc())
+        .limit(literal_column("1"))
+        .correlate(row.id.table)
+        .subquery()
+    )
+    return Rows(latest)
+
+
+def _children(table: Any, *order: str) -> Any:
+    def rows(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+        child = table.alias()
+        return Rows(child, (child.c.signal_id == row.id,), tuple(child.c[name] for name in order))
+
+    return rows
+
+
+def _highlight(cx: Context, row: Any) -> Expression:
+    """The words found, in the text around them; null when nothing was searched for."""
+    query = func.websearch_to_tsquery(literal_column("'dutch'"), row.words)
+    options: Expression = literal_column("'StartSel=«, StopSel=», MaxFragments=2, MaxWords=20, MinWords=8'")
+    text = func.concat(row.title, literal_column("'. '"), row.description)
+    return case(
+        (row.words.is_not(None), func.ts_headline(literal_column("'dutch'"), text, query, options)), else_=null()
+    )
+
+
+def _of_hub(cx: Context, row: Any, slug: Expression) -> Expression:
+    return row.hub_id == select(hub.c.id).where(hub.c.slug == slug).scalar_subquery()  # type: ignore[no-any-return]
+
+
+def _of_workfield(cx: Context, row: Any, code: Expression) -> Expression:
+    mask = select(func.workfield_mask(_array(code))).scalar_subquery()
+    return case(
+        (code == CROSS_CUTTING, row.workfields_source == literal_column("'cross-cutting'")),
+        else_=row.workfields.op("&")(mask) != literal_column("0"),
+    )
+
+
+def _array(value: Expression) -> Expression:
+    return func.string_to_array(value, literal_column("' '"))
+
+
+def _themes(cx: Context, code: Expression) -> FromClause:
+    """The theme and its children."""
+    t = term.alias()
+    return (
+        select(t.c.code.label("key"))
+        .where(t.c.vocabulary == literal_column("'theme'"), or_(t.c.code == code, t.c.parent == code))
+        .subquery()
+    )
+
+
+def _of_theme(cx: Context, row: Any, code: Expression) -> Expression:
+    t = signal_theme.alias()
+    themes = select(_themes(cx, code).c.key)
+    return exists().where(t.c.signal_id == row.id, t.c.theme.in_(themes))
+
+
+def _by_theme(cx: Context, row: FromClause, key: Expression) -> tuple[FromClause | None, Expression]:
+    t = signal_theme.alias()
+    return row.join(t, t.c.signal_id == row.c.id), t.c.theme == key
+
+
+def _touching(cx: Context, code: Expression) -> FromClause:
+    """Regions of any scheme that share a municipality with the one of this code, on the date."""
+    mine, other, r = membership.alias(), membership.alias(), region.alias()
+    return (
+        select(other.c.region_id.label("key"))
+        .select_from(
+            r.join(mine, mine.c.region_id == r.c.id).join(other, other.c.municipality_id == mine.c.municipality_id)
+        )
+        .where(r.c.code == code, valid(mine.c, cx), valid(other.c, cx))
+        .distinct()
+        .subquery()
+    )
+
+
+def _of_region(cx: Context, row: Any, code: Expression) -> Expression:
+    return row.region_id.in_(select(_touching(cx, code).c.key))  # type: ignore[no-any-return]
+
+
+def _by_region(cx: Context, row: FromClause, key: Expression) -> tuple[FromClause | None, Expression]:
+    return None, row.c.region_id == key
+
+
+def _similar(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+    found = func.similar_signals(row.id, literal_column("10")).table_valued(
+        column("id", Uuid), column("score", Float), column("same_themes")
+    )
+    mine = select(found.c.id.label("similar_id"), found.c.score, found.c.same_themes).select_from(found).subquery()
+    return Rows(mine, (), (mine.c.score.desc(), mine.c.similar_id.desc()))
+
+
+def _that_signal(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+    s = signal.alias()
+    there = (
+        select(s, literal_column("0::real").label("rank"), cast(null(), Text).label("words"))
+        .where(s.c.id == row.similar_id)
+        .correlate(row.similar_id.table)
+        .subquery()
+    )
+    return Rows(there)
+
+
+_SORTS = {
+    "createdAt": (Key("id", Uuid()),),
+    "updatedAt": (Key("updated_at", DateTime(timezone=True)), Key("id", Uuid())),
+    "heardOn": (Key("heard_on", Date()), Key("id", Uuid())),
+    "relevance": (Key("rank", Float()), Key("id", Uuid())),
+}
+
+SIGNAL = View(
+    noun="signal",
+    rows=_signals,
+    fields={
+        "id": lambda cx, r: r.id,
+        "externalId": lambda cx, r: r.external_id,
+        "kind": lambda cx, r: r.kind,
+        "title": lambda cx, r: r.title,
+        "description": lambda cx, r: r.description,
+        "workfieldsSource": lambda cx, r: r.workfields_source,
+        "scale": lambda cx, r: r.scale,
+        "heardOn": lambda cx, r: r.heard_on,
+        "peopleCount": lambda cx, r: r.people_count,
+        "visibility": lambda cx, r: r.visibility,
+        "status": lambda cx, r: r.status,
+        "demonstration": lambda cx, r: r.demonstration,
+        "version": lambda cx, r: r.version,
+        "createdAt": lambda cx, r: moment(r.created_at),
+        "updatedAt": lambda cx, r: moment(r.updated_at),
+        "verifiedAt": lambda cx, r: moment(r.verified_at),
+        "highlight": _highlight,
+    },
+    edges={
+        "hub": hub_edge(),
+        "themes": _terms_in("theme", "themes"),
+        "workfields": Edge("workfield", _workfields),
+        "region": Edge("region", _region, many=False),
+        "groups": _terms_in("participant-group", "groups"),
+        "channel": term_edge("channel", "channel"),
+        "forwardings": Edge("forwarding", _children(forwarding, "umbrella")),
+        "followUps": Edge("follow-up", _children(follow_up, "on_date", "id")),
+        "history": Edge("signal-version", _children(signal_history, "version")),
+        "similar": Edge("similar-signal", _similar),
+    },
+    filters={
+        "id": Filter(lambda cx, r, v: r.id == v, Uuid()),
+        "hub": Filter(_of_hub, codes="hub"),
+        "theme": Filter(_of_theme, codes="theme", walk=Walk(_themes, _by_theme)),
+        "workfield": Filter(_of_workfield, codes="workfield"),
+        "region": Filter(_of_region, codes="region", walk=Walk(_touching, _by_region)),
+        "kind": Filter(lambda cx, r, v: r.kind == v),
+        "status": Filter(lambda cx, r, v: r.status == v),
+        "visibility": Filter(lambda cx, r, v: r.visibility == v),
+        "updatedSince": Filter(lambda cx, r, v: r.updated_at >= v, DateTime(timezone=True)),
+        "q": Filter(lambda cx, r, v: true()),
+    },
+    sorts=_SORTS,
+    version=lambda r: r.version,
+    order="-createdAt",
+)
+
+SIGNAL_PARTS = (
+    View(
+        "forwarding",
+        lambda cx, given: Rows(forwarding),
+        {
+            "state": lambda cx, r: r.state,
+            "respondBy": lambda cx, r: r.respond_by,
+            "overdue": lambda cx, r: and_(
+                r.respond_by < cx.as_of, r.state.in_([literal_column("'forwarded'"), literal_column("'acknowledged'")])
+            ),
+            "response": lambda cx, r: r.response,
+            "reason": lambda cx, r: r.reason,
+            "forwardedAt": lambda cx, r: moment(r.forwarded_at),
+            "respondedAt": lambda cx, r: moment(r.responded_at),
+        },
+        {"umbrella": term_edge("umbrella", "umbrella")},
+    ),
+    View(
+        "follow-up",
+        lambda cx, given: Rows(follow_up),
+        {
+            "id": lambda cx, r: r.id,
+            "kind": lambda cx, r: r.kind,
+            "on": lambda cx, r: r.on_date,
+            "summary": lambda cx, r: r.summary,
+            "public": lambda cx, r: r.public,
+            "createdAt": lambda cx, r: moment(r.created_at),
+        },
+    ),
+    View(
+        "signal-version",
+        lambda cx, given: Rows(signal_history.alias()),
+        {
+            "version": lambda cx, r: r.version,
+            "at": lambda cx, r: moment(r.at),
+            "action": lambda cx, r: r.action,
+            "role": lambda cx, r: r.role,
+            "hub": lambda cx, r: r.by_hub,
+            "umbrella": lambda cx, r: r.by_umbrella,
+            "note": lambda cx, r: r.note,
+            "changes": lambda cx, r: r.changes,
+        },
+        {},
+        {"signal": Filter(lambda cx, r, v: r.signal_id == v, Uuid())},
+        {"version": (Key("version", Integer()),)},
+    ),
+    View(
+        "similar-signal",
+        lambda cx, given: Rows(signal),
+        {
+            "score": lambda cx, r: func.round(cast(r.score, Numeric), 3),
+            "sameThemes": lambda cx, r: func.array_to_json(r.same_themes),
+        },
+        {"signal": Edge("signal", _that_signal, many=False)},
+    ),
+)
