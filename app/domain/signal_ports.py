@@ -36,8 +36,8 @@ class Signals(Protocol):
 
     async def add(self, signal: Signal) -> None: ...
 
-    async def change(self, signal: Signal, *, verified: bool = False) -> None:
-        """Writes it as the next version."""
+    async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None) -> None:
+        """Writes it as the next version; with `recipients` as verified now, for these umbrellas and those that answered."""
         ...
 
     async def remove(self, signal_id: UUID) -> None: ...

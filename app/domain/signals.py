@@ -163,7 +163,7 @@ async def step_signal(
     if step.to == "verified" and present.visibility != "hub":
         forwarded = await _recipients(work, present, step)
     changed = replace(present, status=step.to)
-    await work.signals.change(changed, verified=step.to == "verified")
+    await work.signals.change(changed, recipients=(forwarded or ()) if step.to == "verified" else None)
     if forwarded is not None:
         await work.signals.forward(signal_id, forwarded, respond_by(today, weeks), step.reason)
     note = {"status": [present.status, step.to], **({"recipients": [None, list(forwarded)]} if forwarded else {})}

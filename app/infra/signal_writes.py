@@ -68,18 +68,23 @@ class PostgresSignals:
             s.status, s.demonstration, fold(s.title), fold(s.description),
         )  # fmt: skip
 
-    async def change(self, signal: Signal, *, verified: bool = False) -> None:
+    async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None) -> None:
         """See the port."""
         s = signal
         await self._connection.execute(
             f"""update signal set kind = $2, title = $3, description = $4, themes = $5, workfields = workfield_mask($6),
               workfields_source = $7, region_id = (select id from region where code = $8), scale = $9, groups = $10,
               channel = $11, heard_on = $12, people_count = $13, visibility = $14, status = $15,
-              verified_at = case when $16 then now() else verified_at end, version = version + 1, updated_at = now(),
+              verified_at = case when $16::text[] is null then verified_at else now() end,
+              recipients = case when $16::text[] is null then recipients else (
+                select coalesce(bit_or(umbrella_bit(code)), 0) from (
+                  select unnest($16::text[]) as code
+                  union select umbrella from forwarding where signal_id = $1 and state in ('answered', 'declined')) t) end,
+              version = version + 1, updated_at = now(),
               search = {SEARCH.format(title="$17", description="$18")}
             where id = $1""",
             s.id, s.kind, s.title, s.description, list(s.themes), list(s.concerned), s.workfields_source, s.region, s.scale,
-            list(s.groups), s.channel, s.heard_on, s.people_count, s.visibility, s.status, verified, fold(s.title),
+            list(s.groups), s.channel, s.heard_on, s.people_count, s.visibility, s.status, None if recipients is None else list(recipients), fold(s.title),
             fold(s.description),
         )  # fmt: skip
 
@@ -92,13 +97,6 @@ class PostgresSignals:
         await self._connection.execute(
             """delete from forwarding where signal_id = $1 and not umbrella = any($2::text[])
             and state in ('forwarded', 'acknowledged', 'on-agenda')""",
-            signal_id,
-            list(umbrellas),
-        )
-        await self._connection.execute(
-            """update signal set recipients = (select coalesce(bit_or(umbrella_bit(code)), 0) from (
-              select unnest($2::text[]) as code union select umbrella from forwarding where signal_id = $1) t)
-            where id = $1""",
             signal_id,
             list(umbrellas),
         )
