@@ -79,7 +79,11 @@ async def test_all_selections_of_a_request_are_one_statement_with_an_answer_each
 
 async def test_keys_stand_in_the_order_asked_and_may_be_aliases(reader):
     (answer,) = await read(reader, one_region(Pick("name", "naam"), CODE, Pick("__typename:Region", "kind")))
-    assert list(orjson.loads(answer.body).items()) == [("naam", "GGD Groningen"), ("code", "GG0111"), ("kind", "Region")]
+    assert list(orjson.loads(answer.body).items()) == [
+        ("naam", "GGD Groningen"),
+        ("code", "GG0111"),
+        ("kind", "Region"),
+    ]
 
 
 async def test_more_than_fifty_keys_are_all_there(reader):
@@ -90,7 +94,9 @@ async def test_more_than_fifty_keys_are_all_there(reader):
 
 async def test_an_empty_collection_is_an_empty_list_and_not_null(reader):
     nowhere = Selection(Shape("region", "page", (CODE,), (("q", 0),), "name", 5), ("zzzz",), DAY)
-    whole = Selection(Shape("crosswalk", "list", (Pick("shareOfTo", "s"),), (("from", 0), ("to", 1))), ("zz", "zz"), DAY)
+    whole = Selection(
+        Shape("crosswalk", "list", (Pick("shareOfTo", "s"),), (("from", 0), ("to", 1))), ("zz", "zz"), DAY
+    )
     answers = await read(reader, nowhere, whole)
     assert [answer.body for answer in answers] == [b"[]", b"[]"]
     assert answers[0].next is None
@@ -105,7 +111,8 @@ async def test_labels_follow_the_language(reader):
 
 async def test_an_edge_to_one_is_an_object_and_an_edge_to_many_a_list_in_order(reader):
     (answer,) = await read(
-        reader, one_region(Pick("municipalities", "m", (Pick("name", "name"),)), Pick("hubs", "h", (Pick("slug", "slug"),)))
+        reader,
+        one_region(Pick("municipalities", "m", (Pick("name", "name"),)), Pick("hubs", "h", (Pick("slug", "slug"),))),
     )
     found = orjson.loads(answer.body)
     names = [item["name"] for item in found["m"]]
@@ -117,7 +124,11 @@ async def test_an_edge_to_one_is_an_object_and_an_edge_to_many_a_list_in_order(r
 async def test_a_connection_has_signed_cursors_that_page_on(reader):
     info = tuple(Pick(n, n) for n in ("hasNextPage", "hasPreviousPage", "startCursor", "endCursor"))
     node = Pick("node", "node", (Pick("slug", "slug"),))
-    picks = (Pick("edges", "edges", (Pick("cursor", "cursor"), node)), Pick("nodes", "nodes", node.picks), Pick("pageInfo", "pageInfo", info))
+    picks = (
+        Pick("edges", "edges", (Pick("cursor", "cursor"), node)),
+        Pick("nodes", "nodes", node.picks),
+        Pick("pageInfo", "pageInfo", info),
+    )
     first = Selection(Shape("hub", "connection", picks, (), "name", 4), (), DAY)
     (answer,) = await read(reader, first)
     page = orjson.loads(answer.body)
@@ -135,7 +146,9 @@ async def test_a_connection_has_signed_cursors_that_page_on(reader):
 
 async def test_a_connection_without_items_has_no_cursors(reader):
     info = tuple(Pick(n, n) for n in ("hasNextPage", "startCursor", "endCursor"))
-    shape = Shape("region", "connection", (Pick("nodes", "n", (CODE,)), Pick("pageInfo", "p", info)), (("q", 0),), "name", 3)
+    shape = Shape(
+        "region", "connection", (Pick("nodes", "n", (CODE,)), Pick("pageInfo", "p", info)), (("q", 0),), "name", 3
+    )
     (answer,) = await read(reader, Selection(shape, ("zzzz",), DAY))
     assert orjson.loads(answer.body) == {"n": [], "p": {"hasNextPage": False, "startCursor": None, "endCursor": None}}
 
