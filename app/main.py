@@ -16,9 +16,9 @@ from app.api.edge import Edge
 from app.api.measures import Measures
 from app.api.rest.contract import API_VERSION
 from app.domain.library import Library
-from app.infra.clients import Clients
 from app.infra.database import Database
 from app.infra.figures import Figures
+from app.infra.oidc import Identity
 from app.infra.prepare import Addresses
 from app.infra.projection import Projection
 from app.infra.reader import PostgresReader, Signer
@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
     reader = PostgresReader(database, Projection(VIEWS), signer)
     registry = PostgresRegistry(database)
     watch = Watch(database, signer)
+    identity = Identity(settings, database)
     library = Library(reader, registry, lambda: watch.catalogue)
     services = Services(
         library=library,
@@ -59,7 +60,9 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         await watch.start()
+        await identity.start()
         yield
+        await identity.stop()
         await watch.stop()
         await database.close()
 
@@ -71,7 +74,7 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
             lane,
             settings,
             api_version=API_VERSION,
-            authenticate=Clients(database).authenticate,
+            authenticate=identity.authenticate,
             version=lambda: watch.version,
             problem=lambda: watch.problem,
             allowed=lambda path: api.allowed_methods(app, path),

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+# Signatures of a private key alone: with HS256 whoever can check a token could make one, and `none` is no signature.
+OidcAlgorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
+OidcRole = Literal["hub", "umbrella", "national", "admin"]
+
+
+def is_safe_address(url: str) -> bool:
+    """https, or http to this very machine, with a host and without a password in it."""
+    try:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+        return secure and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:  # a port that is none, brackets that do not close
+        return False
 
 
 class Settings(BaseSettings):
@@ -40,3 +57,47 @@ class Settings(BaseSettings):
     trusted_proxy: bool = False
     """Take the client's address from `X-Forwarded-For`: only behind a proxy that sets it."""
     log_level: str = "info"
+
+    # Access tokens of an OpenID Connect issuer, next to our own; see docs/identity.md.
+    oidc_issuer: str | None = None
+    """Exactly as the issuer names itself in its metadata and tokens. None takes no tokens but our own."""
+    oidc_audience: str | None = None
+    """What the issuer writes in `aud` for this API. Not the client id of a website: that is the audience of ID tokens."""
+    oidc_algorithms: Annotated[tuple[OidcAlgorithm, ...], NoDecode, Field(min_length=1)] = ("RS256", "PS256", "ES256")
+    oidc_role_claim: str = "knooppunt_role"
+    """A claim, or a dotted path such as `realm_access.roles`. A list, or a text of words such as `scope`."""
+    oidc_hub_claim: str = "knooppunt_hub"
+    oidc_umbrella_claim: str = "knooppunt_umbrella"
+    oidc_role_map: dict[str, OidcRole] = {
+        "hub": "hub",
+        "umbrella": "umbrella",
+        "national": "national",
+        "admin": "admin",
+    }
+    """Which value of the role claim is which role; other values say nothing."""
+    oidc_scope: str | None = None
+    """A scope that every token must have."""
+    oidc_leeway_seconds: Annotated[int, Field(ge=0, le=300)] = 30
+    """How far the clocks of issuer and service may differ."""
+
+    @field_validator("oidc_issuer", "oidc_audience", "oidc_scope", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        """A variable that is set to nothing, as compose files do."""
+        return value or None
+
+    @field_validator("oidc_algorithms", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return value.replace(",", " ").split() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.oidc_issuer is not None:
+            if not is_safe_address(self.oidc_issuer):
+                raise ValueError("OIDC_ISSUER is an https address (http for this machine alone).")
+            if self.oidc_audience is None:
+                raise ValueError(
+                    "OIDC_ISSUER needs OIDC_AUDIENCE: a token that is meant for another service is refused."
+                )
+        return self

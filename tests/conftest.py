@@ -8,6 +8,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,15 @@ async def _make_template(url: str) -> None:
             if not await connection.fetchval("select 1 from pg_roles where rolname = $1", role):
                 await connection.execute(f"create role {role} login nosuperuser nobypassrls")
             await connection.execute(f"alter role {role} password 'test'")
-        if await connection.fetchval("select 1 from pg_database where datname = $1", TEMPLATE):
+        made = _run_folder() / "template.made"
+        if made.exists():
             return
-        await connection.execute(f"create database {TEMPLATE}_new owner {OWNER} template template0 encoding 'UTF8' locale 'C'")
+        # A server that outlives its runs (TEST_DATABASE_URL) may hold the template of an older release.
+        for name in (TEMPLATE, f"{TEMPLATE}_new"):
+            await connection.execute(f"drop database if exists {name} with (force)")
+        await connection.execute(
+            f"create database {TEMPLATE}_new owner {OWNER} template template0 encoding 'UTF8' locale 'C'"
+        )
     finally:
         await connection.close()
     owner = _at(url, OWNER, f"{TEMPLATE}_new")
@@ -80,6 +87,7 @@ async def _make_template(url: str) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute(f"alter database {TEMPLATE}_new rename to {TEMPLATE}")
     await connection.close()
+    made.touch()
 
 
 async def _copy(url: str, name: str) -> None:
@@ -110,6 +118,12 @@ def new_database(server: Addresses, name: str) -> Addresses:
 def addresses(template: Addresses, worker_id: str) -> Addresses:
     """This worker's own database: service and owner."""
     return new_database(template, f"knooppunt_{worker_id}")
+
+
+@pytest.fixture(scope="session")
+def fresh(template: Addresses, worker_id: str) -> Callable[[str], Addresses]:
+    """A database for what others would notice: `fresh("loading")`. Not from inside an event loop."""
+    return lambda name: new_database(template, f"knooppunt_{name}_{worker_id}")
 
 
 @dataclass
@@ -151,6 +165,19 @@ async def run_house(addresses: Addresses, settings: Settings | None = None) -> A
 async def house(addresses: Addresses) -> AsyncIterator[House]:
     """The app of this worker, with its cast."""
     async for found in run_house(addresses):
+        yield found
+
+
+@pytest.fixture(scope="session")
+def running() -> Callable[..., AbstractAsyncContextManager[House]]:
+    """The app on a database of one's own: `async with running(addresses) as house`."""
+    return asynccontextmanager(run_house)
+
+
+@pytest.fixture(scope="session")
+async def writing_house(fresh: Callable[[str], Addresses]) -> AsyncIterator[House]:
+    """The app for tests that write: their hubs and organisations are no concern of the tests that read."""
+    async for found in run_house(await asyncio.to_thread(fresh, "writing")):
         yield found
 
 

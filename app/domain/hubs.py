@@ -76,7 +76,7 @@ async def create_hub(work: Work, actor: Actor, hub: Hub) -> str:
     faults.raise_if_any()
     if await work.hubs.exists(hub.slug):
         raise Conflict("There is a hub with this slug already.", code="already-exists")
-    hub = replace(hub, area_code=await work.hubs.next_area_code())
+    hub = replace(_tidy(hub), area_code=await work.hubs.next_area_code())
     await work.hubs.add(hub)
     await _work_out_area(work, hub, "area.regions")
     return hub.slug
@@ -86,11 +86,12 @@ async def change_hub(work: Work, actor: Actor, slug: str, changes: dict[str, Any
     """Changes the given fields; the new version comes back. Raises as `hub_to_change`, and `Invalid`."""
     present = await hub_to_change(work, actor, slug, version)
     changed = replace(present, **changes)
-    if changed == present:
-        return present.version
     faults = Faults()
     await _check(work, changed, faults)
     faults.raise_if_any()
+    changed = _tidy(changed)
+    if changed == present:
+        return present.version
     await work.hubs.change(changed)
     if changed.name != present.name:  # the region of its area bears its name
         await _work_out_area(work, changed)
@@ -104,7 +105,7 @@ async def set_area(work: Work, actor: Actor, slug: str, area: Area, version: int
     await _check_area(work, area, "", faults)
     faults.raise_if_any()
     kept = tuple(a for a in present.areas if a.valid_from < area.valid_from)
-    changed = replace(present, areas=(*kept, area))
+    changed = _tidy(replace(present, areas=(*kept, area)))
     if changed == present:
         return present.version
     await work.hubs.change(changed)
@@ -148,6 +149,23 @@ async def hub_to_change(
     if version is not None or version_needed:
         check_version(version, present.version)
     return present
+
+
+def _tidy(hub: Hub) -> Hub:
+    """Everything once, in the order in which it is kept. After the check, which names places in what was given."""
+    areas = (
+        replace(
+            a, regions=tuple(sorted(set(a.regions))), plus=tuple(sorted(set(a.plus))), minus=tuple(sorted(set(a.minus)))
+        )
+        for a in hub.areas
+    )
+    return replace(
+        hub,
+        phases=tuple(sorted(hub.phases, key=lambda phase: phase[1])),
+        hosts=tuple(dict(hub.hosts).items()),
+        steering_group=tuple(sorted(set(hub.steering_group))),
+        areas=tuple(areas),
+    )
 
 
 async def _work_out_area(work: Work, hub: Hub, location: str = "") -> None:

@@ -66,7 +66,7 @@ async def create_organisation(work: Work, actor: Actor, organisation: Organisati
         raise Forbidden("Hubs and the national coordination keep the directory of organisations.")
     organisation = replace(organisation, created_by_hub=actor.hub)
     await _check(work, organisation)
-    await work.organisations.add(organisation)
+    await work.organisations.add(_tidy(organisation))
     return organisation.id
 
 
@@ -87,11 +87,17 @@ async def change_organisation(
         raise NotFound("This organisation was removed a moment ago.")
     check_version(version, present.version)
     changed = replace(present, **changes)
+    await _check(work, changed)
+    changed = _tidy(changed)
     if changed == present:
         return present.version
-    await _check(work, changed)
     await work.organisations.change(changed)
     return present.version + 1
+
+
+def _tidy(organisation: Organisation) -> Organisation:
+    """Each region once. After the check, which names places in what was given."""
+    return replace(organisation, regions=tuple(sorted(set(organisation.regions))))
 
 
 async def _check(work: Work, organisation: Organisation) -> None:

@@ -310,11 +310,14 @@ client = Table(
     Column("role", Text, nullable=False),
     Column("hub_id", SmallInteger, ForeignKey("hub.id", ondelete="CASCADE")),
     Column("umbrella", Text),
-    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("token_hash", LargeBinary, unique=True),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=now),
     Column("expires_at", DateTime(timezone=True)),
     Column("last_used_at", DateTime(timezone=True)),
     Column("revoked_at", DateTime(timezone=True)),
+    # Of a client of an OpenID Connect issuer, which has no token of ours; its id is made of issuer and subject.
+    Column("issuer", Text),
+    CheckConstraint("(token_hash is null) = (issuer is not null)", name="token_or_issuer"),
 )
 
 idempotency = Table(

@@ -21,12 +21,18 @@ NOUNS = {
     ),
     "overlap": NounShape(frozenset({"shareOfThis"}), {}, frozenset(), ()),
     "organisation": NounShape(
-        frozenset({"name"}), {}, frozenset({"hub", "workfield", "region"}), ("name",), {"hub": "hub", "workfield": "workfield", "region": "region"}
+        frozenset({"name"}),
+        {},
+        frozenset({"hub", "workfield", "region"}),
+        ("name",),
+        {"hub": "hub", "workfield": "workfield", "region": "region"},
     ),
     "location": NounShape(frozenset({"place"}), {}, frozenset({"municipality"}), (), {"municipality": "municipality"}),
 }
 EDITIONS = {"gemeente": (2016, 2022), "roaz-regio": (2020, 2022), "provincie": (2016,)}
-APPINGEDAM = Life("GM0003", "gemeente", "Appingedam", date(2016, 1, 1), date(2021, 1, 1), (("GM1979", "gemeente", "Eemsdelta"),))
+APPINGEDAM = Life(
+    "GM0003", "gemeente", "Appingedam", date(2016, 1, 1), date(2021, 1, 1), (("GM1979", "gemeente", "Eemsdelta"),)
+)
 EEMSDELTA = Life("GM1979", "gemeente", "Eemsdelta", date(2021, 1, 1), date.max)
 GGD = Life("GG0111", "ggd-regio", "GGD Groningen", date(2016, 1, 1), date.max)
 
@@ -58,7 +64,10 @@ class PaperRegistry:
         return code in ("groningen", "inclusie")
 
 
-def selection(noun="region", kind="page", as_of=date(2022, 6, 1), sort="", picks=(Pick("code", "code"),), args=(), **filters):
+CODE = Pick("code", "code")
+
+
+def selection(noun="region", kind="page", as_of=date(2022, 6, 1), sort="", picks=(CODE,), args=(), **filters):
     given = tuple((name, index + len(args)) for index, name in enumerate(filters))
     return Selection(Shape(noun, kind, picks, given, sort), (*args, *filters.values()), as_of)
 
@@ -141,7 +150,9 @@ async def test_a_municipality_of_the_future_says_from_when():
 
 async def test_an_empty_list_with_good_codes_is_an_answer():
     what, _, _ = library(b"[]")
-    (answer,) = await what.read([selection("organisation", hub="groningen", region="GG0111")], actor=ANONYMOUS, language="nl")
+    (answer,) = await what.read(
+        [selection("organisation", hub="groningen", region="GG0111")], actor=ANONYMOUS, language="nl"
+    )
     assert answer.body == b"[]"
 
 

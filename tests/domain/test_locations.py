@@ -44,7 +44,12 @@ def test_a_municipality_is_a_code_or_a_name():
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"postcode": "9711", "q": "haren"}, {"municipality": "GM0014", "q": "x"}, {"postcode": "1", "municipality": "2", "q": "3"}],
+    [
+        {},
+        {"postcode": "9711", "q": "haren"},
+        {"municipality": "GM0014", "q": "x"},
+        {"postcode": "1", "municipality": "2", "q": "3"},
+    ],
 )
 def test_exactly_one_way_to_say_where_is_needed_and_each_too_many_is_named(given):
     with pytest.raises(Invalid) as refused:

@@ -144,10 +144,8 @@ class AreaInput:
     minus: list[str] = strawberry.field(default_factory=list)
 
     def entity(self) -> AreaDefined:
-        """As the domain has it, without doubles."""
-        return AreaDefined(
-            self.from_, tuple(sorted(set(self.regions))), tuple(sorted(set(self.plus))), tuple(sorted(set(self.minus)))
-        )
+        """As the domain has it, in the order given: faults name the place."""
+        return AreaDefined(self.from_, tuple(self.regions), tuple(self.plus), tuple(self.minus))
 
 
 @strawberry.input
@@ -274,13 +272,9 @@ def _fields(content: NewHub | HubChange, required: tuple[str, ...] = ()) -> dict
     """The given fields as the domain has them."""
     found = given(content, required)
     if "phases" in found:
-        phases = ((p["phase"], p["from_"]) for p in found["phases"] or ())
-        found["phases"] = tuple(sorted(phases, key=lambda phase: phase[1]))
+        found["phases"] = tuple((p["phase"], p["from_"]) for p in found["phases"] or ())
     if "hosts" in found:
-        found["hosts"] = tuple(
-            {h["organisation"]: (h["organisation"], h["status"]) for h in found["hosts"] or ()}.values()
-        )
+        found["hosts"] = tuple((h["organisation"], h["status"]) for h in found["hosts"] or ())
     if "steering_group" in found:
-        seats = {(s["workfield"], s["organisation"]) for s in found["steering_group"] or ()}
-        found["steering_group"] = tuple(sorted(seats, key=str))
+        found["steering_group"] = tuple((s["workfield"], s["organisation"]) for s in found["steering_group"] or ())
     return found

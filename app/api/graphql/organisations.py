@@ -120,7 +120,7 @@ class OrganisationMutation:
         self, info: Info, organisation: NewOrganisation, idempotency_key: str | None = None
     ) -> OrganisationPayload:
         fields = given(organisation)
-        fields["regions"] = tuple(sorted(set(fields["regions"])))
+        fields["regions"] = tuple(fields["regions"])
         entity = Entity(new_id(), **fields)
         made = await created(
             info,
@@ -136,6 +136,6 @@ class OrganisationMutation:
     ) -> OrganisationPayload:
         fields = given(changes, required=("name", "type", "side"))
         if "regions" in fields:
-            fields["regions"] = tuple(sorted(set(fields["regions"] or ())))
+            fields["regions"] = tuple(fields["regions"] or ())
         await write(info, lambda work, actor: organisations.change_organisation(work, actor, id, fields, version))
         return OrganisationPayload(organisation_id=id)

@@ -166,8 +166,8 @@ class AreaIn(Strict):
     minus: Codes = []
 
     def entity(self) -> AreaDefined:
-        """As the domain has it, without doubles."""
-        return AreaDefined(self.from_, _once(self.regions), _once(self.plus), _once(self.minus))
+        """As the domain has it, in the order given: faults name the place."""
+        return AreaDefined(self.from_, tuple(self.regions), tuple(self.plus), tuple(self.minus))
 
 
 class HubFields(Strict):
@@ -175,21 +175,19 @@ class HubFields(Strict):
     website: Annotated[str | None, Field(max_length=300)] = None
     frontrunnerRole: FrontrunnerRole | None = None
     frontrunner: Annotated[str | None, Field(max_length=80)] = None
-    phases: Annotated[list[PhaseIn], Field(max_length=4)] = []
-    hosts: Annotated[list[HostIn], Field(max_length=20)] = []
-    steeringGroup: Annotated[list[SteeringIn], Field(max_length=20)] = []
+    phases: Annotated[list[PhaseIn] | None, Field(max_length=4)] = None
+    hosts: Annotated[list[HostIn] | None, Field(max_length=20)] = None
+    steeringGroup: Annotated[list[SteeringIn] | None, Field(max_length=20)] = None
 
     def changes(self, names: set[str]) -> dict[str, Any]:
         """The given fields as the domain has them."""
         found = {_SNAKE.get(name, name): getattr(self, name) for name in names}
         if "phases" in found:
-            found["phases"] = tuple(sorted(((p.phase, p.from_) for p in self.phases), key=lambda p: p[1]))
+            found["phases"] = tuple((p.phase, p.from_) for p in self.phases or ())
         if "hosts" in found:
-            found["hosts"] = tuple({h.organisation: (h.organisation, h.status) for h in self.hosts}.values())
+            found["hosts"] = tuple((h.organisation, h.status) for h in self.hosts or ())
         if "steering_group" in found:
-            found["steering_group"] = tuple(
-                sorted({(s.workfield, s.organisation) for s in self.steeringGroup}, key=str)
-            )
+            found["steering_group"] = tuple((s.workfield, s.organisation) for s in self.steeringGroup or ())
         return found
 
 
@@ -317,10 +315,6 @@ async def remove_member(asking: Ask, slug: Slug, organisationId: UUID) -> Respon
     async with asking.services.writing(asking.asked.actor) as work:
         await hubs.remove_member(work, asking.asked.actor, slug, organisationId, version)
     return Response(status_code=204)
-
-
-def _once(codes: list[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(codes)))
 
 
 async def _known(asking: Any, slug: str) -> None:

@@ -71,7 +71,7 @@ class OrganisationChange(Strict):
     side: Side = "life-world"
     strand: Strand | None = None
     workfield: Annotated[str | None, Field(max_length=60)] = None
-    regions: Annotated[list[str], Field(max_length=100)] = []
+    regions: Annotated[list[str] | None, Field(max_length=100)] = None
     website: Annotated[str | None, Field(max_length=300)] = None
 
 
@@ -141,5 +141,5 @@ async def change_organisation(asking: Ask, id: UUID, body: OrganisationChange) -
 def _fields(body: Strict, names: set[str]) -> dict[str, Any]:
     found = {name: getattr(body, name) for name in names}
     if "regions" in found:
-        found["regions"] = tuple(dict.fromkeys(sorted(found["regions"])))
+        found["regions"] = tuple(found["regions"] or ())
     return found
