@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
         problem=lambda: watch.problem,
         today=day_in_the_netherlands,
         public_url=settings.public_url,
+        response_weeks=settings.response_weeks,
         figures=Figures(database).on,
     )
 

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     """How long a client may use a public answer without asking again. 0 is `no-cache`: ask each time, get a 304."""
     trusted_proxy: bool = False
     """Take the client's address from `X-Forwarded-For`: only behind a proxy that sets it."""
+    response_weeks: Annotated[int, Field(ge=1, le=52)] = 6
+    """How long an umbrella has to respond to a signal."""
     log_level: str = "info"
 
     # Access tokens of an OpenID Connect issuer, next to our own; see docs/identity.md.

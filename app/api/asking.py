@@ -31,6 +31,7 @@ class Services:
     figures: Callable[[date], Any] = lambda _: None
     today: Callable[[], date] = today
     public_url: str | None = None
+    response_weeks: int = 6
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from app.domain.access import Actor
 from app.domain.routing import Umbrella
-from app.domain.work import Codes
 
 if TYPE_CHECKING:
     from app.domain.signals import FollowUp, Signal
@@ -66,10 +65,3 @@ class Signals(Protocol):
 
     async def routing(self) -> Routing: ...
 
-
-class SignalWork(Protocol):
-    @property
-    def signals(self) -> Signals: ...
-
-    @property
-    def codes(self) -> Codes: ...

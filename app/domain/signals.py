@@ -12,8 +12,8 @@ from app.domain.access import Actor
 from app.domain.errors import Conflict, Faults, Forbidden, NotFound
 from app.domain.privacy import check as check_privacy
 from app.domain.routing import RESPONSE_WEEKS, concerned_workfields, recipients, respond_by
-from app.domain.signal_ports import SignalWork
 from app.domain.versions import check_version
+from app.domain.work import Work
 
 Kind = Literal["knelpunt", "behoefte", "oplossing", "goed-voorbeeld", "ervaring"]
 Status = Literal["draft", "submitted", "verified", "closed", "withdrawn"]
@@ -90,7 +90,7 @@ def may_change_signals(actor: Actor, hub: str) -> bool:
     return actor.role == "hub" and actor.hub == hub
 
 
-async def create_signal(work: SignalWork, actor: Actor, signal: Signal, today: date) -> UUID:
+async def create_signal(work: Work, actor: Actor, signal: Signal, today: date) -> UUID:
     """Adds a draft (or a submitted signal) of the actor's own hub. Raises `Forbidden`, `Invalid`, `Conflict`."""
     if not may_change_signals(actor, signal.hub):
         raise Forbidden("A signal is added by its own hub.")
@@ -107,7 +107,7 @@ async def create_signal(work: SignalWork, actor: Actor, signal: Signal, today: d
 
 
 async def change_signal(
-    work: SignalWork, actor: Actor, signal_id: UUID, changes: dict[str, Any], version: int | None, today: date
+    work: Work, actor: Actor, signal_id: UUID, changes: dict[str, Any], version: int | None, today: date
 ) -> int:
     """Changes the given fields; the new version comes back.
 
@@ -130,7 +130,7 @@ async def change_signal(
 
 
 async def step_signal(
-    work: SignalWork,
+    work: Work,
     actor: Actor,
     signal_id: UUID,
     step: Step,
@@ -171,7 +171,7 @@ async def step_signal(
     return present.version + 1
 
 
-async def delete_signal(work: SignalWork, actor: Actor, signal_id: UUID, version: int | None) -> None:
+async def delete_signal(work: Work, actor: Actor, signal_id: UUID, version: int | None) -> None:
     """Removes a signal; its history stays for its hub, a tombstone for everybody who saw it."""
     present = await _own(work, actor, signal_id, version)
     await work.signals.record(replace(present, version=present.version + 1), actor, "deleted", {})
@@ -179,7 +179,7 @@ async def delete_signal(work: SignalWork, actor: Actor, signal_id: UUID, version
 
 
 async def answer_forwarding(
-    work: SignalWork,
+    work: Work,
     actor: Actor,
     signal_id: UUID,
     umbrella: str,
@@ -211,7 +211,7 @@ async def answer_forwarding(
 
 
 async def add_follow_up(
-    work: SignalWork, actor: Actor, signal_id: UUID, item: FollowUp, version: int | None, today: date
+    work: Work, actor: Actor, signal_id: UUID, item: FollowUp, version: int | None, today: date
 ) -> int:
     """The hub records what it did itself. Raises as `change_signal`."""
     present = await _own(work, actor, signal_id, version)
@@ -234,7 +234,7 @@ async def add_follow_up(
 NOT_THERE = "There is no signal with this id, or it is not yours to see."
 
 
-async def _own(work: SignalWork, actor: Actor, signal_id: UUID, version: int | None) -> Signal:
+async def _own(work: Work, actor: Actor, signal_id: UUID, version: int | None) -> Signal:
     """The signal, locked, when it is the actor's own. Others hear of it only what they may read."""
     present = await work.signals.get(signal_id) if actor.role == "hub" else None
     if present is None:
@@ -245,7 +245,7 @@ async def _own(work: SignalWork, actor: Actor, signal_id: UUID, version: int | N
     return present
 
 
-async def _recipients(work: SignalWork, signal: Signal, step: Step) -> tuple[str, ...]:
+async def _recipients(work: Work, signal: Signal, step: Step) -> tuple[str, ...]:
     umbrellas = await work.signals.umbrellas()
     if step.recipients is None:
         return recipients(signal.concerned, umbrellas)
@@ -260,7 +260,7 @@ async def _recipients(work: SignalWork, signal: Signal, step: Step) -> tuple[str
     return tuple(dict.fromkeys(step.recipients))
 
 
-async def _checked(work: SignalWork, signal: Signal, today: date) -> Signal:
+async def _checked(work: Work, signal: Signal, today: date) -> Signal:
     """The signal with its workfields decided. Raises `Invalid` with every fault at once."""
     faults = Faults()
     _check_text("title", signal.title, MAX_TITLE, faults, required=True)
@@ -286,7 +286,7 @@ async def _checked(work: SignalWork, signal: Signal, today: date) -> Signal:
     return replace(signal, concerned=concerned, workfields_source=source)
 
 
-async def _check_codes(work: SignalWork, signal: Signal, faults: Faults) -> None:
+async def _check_codes(work: Work, signal: Signal, faults: Faults) -> None:
     for name, vocabulary, codes in (
         ("themes", "theme", signal.themes),
         ("workfields", "workfield", signal.workfields or ()),

@@ -14,6 +14,7 @@ from app.domain.reference import Area, Succession
 if TYPE_CHECKING:
     from app.domain.hubs import Hub, Member
     from app.domain.organisations import Organisation
+    from app.domain.signal_ports import Signals
 
 
 class Organisations(Protocol):
@@ -106,6 +107,9 @@ class Work(Protocol):
 
     @property
     def organisations(self) -> Organisations: ...
+
+    @property
+    def signals(self) -> Signals: ...
 
     @property
     def codes(self) -> Codes: ...

@@ -17,7 +17,11 @@ def endpoint(services: Services) -> GraphQLEndpoint:
     async def context(scope: Scope) -> WritingContext:
         asked: Asked = scope["knooppunt"]
         return WritingContext(
-            actor=asked.actor, language=asked.language, request_id=asked.request_id, work=services.writing
+            actor=asked.actor,
+            language=asked.language,
+            request_id=asked.request_id,
+            work=services.writing,
+            response_weeks=services.response_weeks,
         )
 
     return GraphQLEndpoint(

@@ -6,11 +6,13 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import hubs, organisations, regions, terms
+from app.api.graphql import hubs, organisations, regions, signals, terms
 
-PROJECTED = {**regions.PROJECTED, **hubs.PROJECTED, **organisations.PROJECTED, **terms.PROJECTED}
+PROJECTED = {**regions.PROJECTED, **hubs.PROJECTED, **organisations.PROJECTED, **signals.PROJECTED, **terms.PROJECTED}
 
-Query = merge_types("Query", (regions.RegionQuery, hubs.HubQuery, organisations.OrganisationQuery, terms.TermQuery))
-Mutation = merge_types("Mutation", (hubs.HubMutation, organisations.OrganisationMutation))
+Query = merge_types(
+    "Query", (regions.RegionQuery, hubs.HubQuery, organisations.OrganisationQuery, signals.SignalQuery, terms.TermQuery)
+)
+Mutation = merge_types("Mutation", (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation))
 
 schema = strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(auto_camel_case=True))

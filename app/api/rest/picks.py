@@ -41,6 +41,11 @@ REFERENCES: Mapping[str, str] = {
         "code municipalityCount population populationDate "
         "definition { from regions { code scheme name } plus { code scheme name } minus { code scheme name } }"
     ),
+    "forwarding": "umbrella { code label } state respondBy response",
+    "follow-up": "kind on summary public",
+    "signal": "id title",
+    "signal-version": "version at action",
+    "similar-signal": "signal { id title hub { slug name } } score sameThemes",
     "located-region": "scheme code name share shareAssumed",
 }
 TERM = "code label"

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20261122_signals"
-down_revision = "20261121_house"
+revision = "20261123_signals"
+down_revision = "20261122_identity"
 branch_labels = None
 depends_on = None
 
