@@ -128,7 +128,9 @@ def _repeated(house: House, cases: Sequence[Case], pace: Pace) -> list[Figure]:
         say.print(f"{case.name}, repeated with If-None-Match …")
         url = f"http://127.0.0.1:{house.service_port}{case.target}"
         tag = httpx.get(
-            url, headers={"host": "127.0.0.1", "accept": "application/json", "accept-encoding": "", **dict(case.headers)}, trust_env=False
+            url,
+            headers={"host": "127.0.0.1", "accept": "application/json", "accept-encoding": "", **dict(case.headers)},
+            trust_env=False,
         ).headers["etag"]
         full, repeated = [case.request()], [case.request(**{"if-none-match": tag})]
         pairs = [

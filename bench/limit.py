@@ -1,7 +1,7 @@
 """The limit: an ASGI app that does nothing but run the statement and send its bytes.
 
-`python -m bench.limit PORT FILE` serves the questions pickled in FILE, through the service's own `serve`, so that the
-server has the same options, and its own pool, so that the connections have the same settings.
+`python -m bench.limit` serves through the service's own `serve`, so that the server has the same options, and with its
+pool, so that the connections have the same settings.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from rich.console import Console
 
 import app.serving
@@ -73,6 +74,9 @@ def application() -> Limit:
 def main() -> None:
     """Serves in place of the service."""
     app.serving.application = application
+    run = uvicorn.run
+    # The server's own protocol: what ours adds to it, or saves, is the service's.
+    uvicorn.run = lambda *given, **options: run(*given, **{**options, "http": "httptools"})
     addresses = Addresses(os.environ[ADDRESS], os.environ[ADDRESS], os.environ[ROLE] or None)
     app.serving.serve(Settings(), addresses, 1, Console(stderr=True, quiet=True))
 

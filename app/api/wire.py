@@ -1,6 +1,11 @@
-"""What cannot be read as HTTP is refused in our own words too: uvicorn alone answers in plain text, and takes any length."""
+"""The server's protocol, where uvicorn's own does not do: what cannot be read as HTTP is refused in our own words
+(uvicorn alone answers in plain text, and takes any length), and an answer is one write.
+"""
 
 from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -17,8 +22,48 @@ _TOO_LARGE = HttpProblem(431, "Headers too large", "The headers are too large to
 _NOT_HTTP = HttpProblem(400, "Not a request", "This cannot be read as an HTTP request.", code="invalid-request")
 
 
+class OneWrite:
+    """A transport that holds the head of an answer back until its body comes, or the event loop comes round.
+
+    uvicorn writes head and body apart, and a write is the dearest part of an answer: 35 of the 200 µs that the bare
+    limit takes. Also, the client then wakes up once.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: bytes | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Writes, now or in a moment."""
+        if self._held is None:
+            self._held = data
+            self._loop.call_soon(self.flush)
+        else:
+            data, self._held = self._held + data, None
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Writes what is held."""
+        if self._held is not None:
+            data, self._held = self._held, None
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Closes after what was written."""
+        self.flush()
+        self._transport.close()
+
+
 class Protocol(HttpToolsProtocol):
     """The protocol of uvicorn with a limit on the head of a request, and problem+json for what it refuses itself."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", OneWrite(transport, self.loop))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

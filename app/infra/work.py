@@ -151,7 +151,8 @@ class PostgresCodes:
         )
         changes = await self._connection.fetch(
             """select s.on_date, p.code, s.predecessor_name, n.code, s.successor_name, s.change
-            from succession s join region p on p.id = s.predecessor_id join region n on n.id = s.successor_id"""
+            from succession s join region p on p.id = s.predecessor_id join region n on n.id = s.successor_id
+            where n.scheme = 'gemeente'"""
         )
         years = await self._connection.fetch("select year from edition where scheme = 'participatiehub'")
         dates = await self._connection.fetch(

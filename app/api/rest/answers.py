@@ -47,9 +47,9 @@ Whole = Annotated[int, BeforeValidator(_written_as_whole)]
 
 
 class Strict(BaseModel):
-    """Unknown names are faults, never ignored."""
+    """Unknown names are faults, never ignored; a field goes by the name in the contract alone."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 AsOf = Annotated[

@@ -26,6 +26,7 @@ from app.domain.errors import Fault, Invalid, Unauthenticated
 
 MERGE_PATCH = "application/merge-patch+json"
 _REMEMBERED_QUERY = 300  # bytes: cursors and long lists of fields are mostly asked once
+_UNREADABLE = object()  # not None: a body may be null, and is then of the wrong type
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -90,7 +91,7 @@ class Door(APIRoute):
                 )
             if body is not None:
                 content = await _body(request, MERGE_PATCH if merge else JSON, asking, faults)
-                if content is not None:
+                if content is not _UNREADABLE:
                     given["body"] = _valid(body.model_validate, content, "body", faults)
             if faults:
                 raise Invalid(faults)
@@ -168,10 +169,10 @@ async def _body(request: Request, media: str, asking: Asking, faults: list[Fault
         content = orjson.loads(asking.body_bytes)
     except orjson.JSONDecodeError:
         faults.append(Fault("body", "", "invalid-json", "The body is not valid JSON in UTF-8."))
-        return None
+        return _UNREADABLE
     if b"\\u0000" in asking.body_bytes and _has_nul(content):
         faults.append(Fault("body", "", "control-character", "The character U+0000 is not accepted in texts."))
-        return None
+        return _UNREADABLE
     return content
 
 

@@ -13,7 +13,7 @@ from app.api.problems import MUNICIPALITY_CODE, SLUG
 from app.api.rest.answers import Day, OneQuery, PageQuery, Strict, edge, one, page
 from app.api.rest.contract import Collection, Reference, responses
 from app.api.rest.doors import Ask, Door
-from app.api.rest.organisations import OrganisationReference
+from app.api.rest.organisations import OrganisationId, OrganisationReference
 from app.api.rest.picks import picks
 from app.api.rest.regions import OVERLAP, Overlap, OverlapsQuery, RegionReference
 from app.api.rest.terms import TermReference
@@ -224,7 +224,9 @@ class HubsQuery(PageQuery):
     region: Annotated[
         str | None, Field(max_length=20, description="Only hubs whose area shares a municipality with this region.")
     ] = None
-    phase: ProgrammePhase | None = None
+    phase: Annotated[
+        ProgrammePhase | None, Field(description="Only hubs that are in this phase on the date asked for.")
+    ] = None
 
 
 @router.get("/hubs", summary="List hubs", responses=responses(Collection[Hub]))
@@ -293,7 +295,7 @@ async def set_area(asking: Ask, slug: Slug, body: AreaIn) -> Response:
     description="Goes by the version of the hub when `If-Match` is given.",
     responses={**responses(Member, missing=True, writes=True), 201: {"model": Member, "description": "A new member."}},
 )
-async def put_member(asking: Ask, slug: Slug, organisationId: UUID, body: MemberIn) -> Response:
+async def put_member(asking: Ask, slug: Slug, organisationId: OrganisationId, body: MemberIn) -> Response:
     member = hubs.Member(organisationId, body.status, body.strand, body.since)
     version = version_given(asking)
     return await change(
@@ -310,7 +312,7 @@ async def put_member(asking: Ask, slug: Slug, organisationId: UUID, body: Member
     status_code=204,
     responses={204: {"description": "Done."}, 404: {"description": "It was not a member."}},
 )
-async def remove_member(asking: Ask, slug: Slug, organisationId: UUID) -> Response:
+async def remove_member(asking: Ask, slug: Slug, organisationId: OrganisationId) -> Response:
     version = version_given(asking)
     async with asking.services.writing(asking.asked.actor) as work:
         await hubs.remove_member(work, asking.asked.actor, slug, organisationId, version)

@@ -28,6 +28,9 @@ ORGANISATION = (
 )
 
 
+OrganisationId = Annotated[UUID, Field(description="Id of an organisation.")]
+
+
 class OrganisationReference(Reference):
     id: UUID
     name: str
@@ -76,8 +79,8 @@ class OrganisationChange(Strict):
 
 
 class OrganisationsQuery(PageQuery):
-    type: OrganisationType | None = None
-    side: Side | None = None
+    type: Annotated[OrganisationType | None, Field(description="Only organisations of this type.")] = None
+    side: Annotated[Side | None, Field(description="Only those of the life world, or of the system world.")] = None
     workfield: Annotated[str | None, Field(max_length=60, description="Code of a workfield.")] = None
     region: Annotated[
         str | None,
@@ -103,7 +106,7 @@ async def list_organisations(asking: Ask, query: Annotated[OrganisationsQuery, Q
 
 
 @router.get("/organisations/{id}", summary="Read an organisation", responses=responses(Organisation, missing=True))
-async def read_organisation(asking: Ask, id: UUID, query: Annotated[OneQuery, Query()]) -> Response:  # noqa: A002 - the path's name
+async def read_organisation(asking: Ask, id: OrganisationId, query: Annotated[OneQuery, Query()]) -> Response:  # noqa: A002 - the path's name
     return await one(asking, "organisation", ORGANISATION, query, {"id": id})
 
 
@@ -128,7 +131,7 @@ async def add_organisation(asking: Ask, body: NewOrganisation) -> Response:
     summary="Change an organisation",
     responses=responses(Organisation, missing=True, writes=True),
 )
-async def change_organisation(asking: Ask, id: UUID, body: OrganisationChange) -> Response:  # noqa: A002 - the path's name
+async def change_organisation(asking: Ask, id: OrganisationId, body: OrganisationChange) -> Response:  # noqa: A002 - the path's name
     changes = _fields(body, body.model_fields_set)
     version = version_given(asking)
     return await change(
