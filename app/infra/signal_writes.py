@@ -66,7 +66,7 @@ class PostgresSignals:
             s.id, s.hub, s.external_id, s.kind, s.title, s.description, list(s.themes), list(s.concerned),
             s.workfields_source, s.region, s.scale, list(s.groups), s.channel, s.heard_on, s.people_count, s.visibility,
             s.status, s.demonstration, fold(s.title), fold(s.description),
-        )  # fmt: skip  # noqa: S608 - only our own words are put in
+        )  # fmt: skip
 
     async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None) -> None:
         """See the port."""

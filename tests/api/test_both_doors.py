@@ -144,9 +144,9 @@ async def test_english_labels_come_through_both_doors(api):
 
 
 HOSTILE = {
-    "depth 50": "{ hub(slug: \"limburg\") { " + "frontrunner { " * 50 + "name" + " }" * 50 + " } }",
-    "ten thousand aliases": "{ " + " ".join(f"a{i}: hub(slug: \"limburg\") {{ name }}" for i in range(10_000)) + " }",
-    "a cyclic fragment": "fragment F on Hub { frontrunner { ...F } } { hub(slug: \"limburg\") { ...F } }",
+    "depth 50": '{ hub(slug: "limburg") { ' + "frontrunner { " * 50 + "name" + " }" * 50 + " } }",
+    "ten thousand aliases": "{ " + " ".join(f'a{i}: hub(slug: "limburg") {{ name }}' for i in range(10_000)) + " }",
+    "a cyclic fragment": 'fragment F on Hub { frontrunner { ...F } } { hub(slug: "limburg") { ...F } }',
     "an unknown variable": "{ hub(slug: $nobody) { name } }",
     "more than a page": "{ hubs(first: 201) { nodes { name } } }",
     "too many rows": "{ regions(first: 200) { nodes { municipalities { overlaps { region { municipalities { name } } } } } } }",

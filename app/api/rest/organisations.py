@@ -106,7 +106,7 @@ async def list_organisations(asking: Ask, query: Annotated[OrganisationsQuery, Q
 
 
 @router.get("/organisations/{id}", summary="Read an organisation", responses=responses(Organisation, missing=True))
-async def read_organisation(asking: Ask, id: OrganisationId, query: Annotated[OneQuery, Query()]) -> Response:  # noqa: A002 - the path's name
+async def read_organisation(asking: Ask, id: OrganisationId, query: Annotated[OneQuery, Query()]) -> Response:
     return await one(asking, "organisation", ORGANISATION, query, {"id": id})
 
 
@@ -131,7 +131,7 @@ async def add_organisation(asking: Ask, body: NewOrganisation) -> Response:
     summary="Change an organisation",
     responses=responses(Organisation, missing=True, writes=True),
 )
-async def change_organisation(asking: Ask, id: OrganisationId, body: OrganisationChange) -> Response:  # noqa: A002 - the path's name
+async def change_organisation(asking: Ask, id: OrganisationId, body: OrganisationChange) -> Response:
     changes = _fields(body, body.model_fields_set)
     version = version_given(asking)
     return await change(

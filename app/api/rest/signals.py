@@ -227,7 +227,7 @@ async def list_signals(asking: Ask, query: Annotated[SignalsQuery, Query()]) -> 
 
 
 @router.get("/signals/{id}", summary="Read a signal", responses=responses(Signal, missing=True))
-async def read_signal(asking: Ask, id: UUID, query: Annotated[OneQuery, Query()]) -> Response:  # noqa: A002 - the path's name
+async def read_signal(asking: Ask, id: UUID, query: Annotated[OneQuery, Query()]) -> Response:
     return await one(asking, "signal", SIGNAL, query, {"id": id})
 
 
@@ -248,7 +248,7 @@ async def add_signal(asking: Ask, body: NewSignal) -> Response:
 
 
 @router.patch("/signals/{id}", summary="Change a signal", responses=responses(Signal, missing=True, writes=True))
-async def change_signal(asking: Ask, id: UUID, body: SignalChange) -> Response:  # noqa: A002 - the path's name
+async def change_signal(asking: Ask, id: UUID, body: SignalChange) -> Response:
     version, today = version_given(asking), asking.services.today()
     changes = _fields(body, body.model_fields_set)
     if "heard_on" in changes:
@@ -267,7 +267,7 @@ async def change_signal(asking: Ask, id: UUID, body: SignalChange) -> Response: 
     status_code=204,
     responses={204: {"description": "Done."}, 404: {"description": "Not there, or not yours to see."}},
 )
-async def delete_signal(asking: Ask, id: UUID) -> Response:  # noqa: A002 - the path's name
+async def delete_signal(asking: Ask, id: UUID) -> Response:
     version = version_given(asking)
     async with asking.services.writing(asking.asked.actor) as work:
         await signals.delete_signal(work, asking.asked.actor, id, version)
@@ -280,7 +280,7 @@ async def delete_signal(asking: Ask, id: UUID) -> Response:  # noqa: A002 - the 
     description="Verification forwards it to the umbrellas concerned.",
     responses=responses(Signal, missing=True, writes=True),
 )
-async def step_signal(asking: Ask, id: UUID, body: Transition) -> Response:  # noqa: A002 - the path's name
+async def step_signal(asking: Ask, id: UUID, body: Transition) -> Response:
     version = version_given(asking)
     recipients = None if body.recipients is None else tuple(body.recipients)
     step = signals.Step(body.to, body.note, recipients, body.reason)
@@ -303,7 +303,7 @@ async def answer_forwarding(
     asking: Ask,
     id: UUID,
     umbrella: Annotated[str, Field(max_length=80)],
-    body: Answer,  # noqa: A002 - the path's name
+    body: Answer,
 ) -> Response:
     version = version_given(asking)
     return await change(
@@ -320,7 +320,7 @@ async def answer_forwarding(
     summary="Record what the hub did with a signal",
     responses=responses(Signal, missing=True, writes=True),
 )
-async def add_follow_up(asking: Ask, id: UUID, body: NewFollowUp) -> Response:  # noqa: A002 - the path's name
+async def add_follow_up(asking: Ask, id: UUID, body: NewFollowUp) -> Response:
     version = version_given(asking)
     item = signals.FollowUp(new_id(), body.kind, body.on, body.summary, body.public)
     return await change(
@@ -336,7 +336,7 @@ async def add_follow_up(asking: Ask, id: UUID, body: NewFollowUp) -> Response:  
     description="For its own hub; survives deletion.",
     responses=responses(Collection[SignalVersion], missing=True),
 )
-async def read_history(asking: Ask, id: UUID, query: Annotated[PageQuery, Query()]) -> Response:  # noqa: A002 - the path's name
+async def read_history(asking: Ask, id: UUID, query: Annotated[PageQuery, Query()]) -> Response:
     response = await page(asking, "signal-version", VERSION, query, {"signal": id})
     if response.body == b'{"items":[],"next":null}' and query.cursor is None:
         raise NotFound(signals.NOT_THERE)
@@ -348,7 +348,7 @@ async def read_history(asking: Ask, id: UUID, query: Annotated[PageQuery, Query(
     summary="List signals about the same matter in other hubs",
     responses=responses(Collection[SimilarSignal], missing=True),
 )
-async def list_similar(asking: Ask, id: UUID, query: Annotated[AsOfQuery, Query()]) -> Response:  # noqa: A002 - the path's name
+async def list_similar(asking: Ask, id: UUID, query: Annotated[AsOfQuery, Query()]) -> Response:
     return await edge(asking, "signal", {"id": id}, "similar", picks(SIMILAR), {}, query.as_of)
 
 
