@@ -9,7 +9,7 @@ from graphql import GraphQLObjectType
 from pydantic import BaseModel
 
 from app.api.graphql.schema import schema
-from app.api.rest import hubs, locations, organisations, regions, terms
+from app.api.rest import hubs, locations, organisations, regions, signals, terms
 from app.api.rest.picks import picks
 from app.domain.reading import Pick
 from app.infra.views import VIEWS
@@ -47,6 +47,11 @@ NOUNS = {
     "area": ("Area", hubs.Area, None),
     "area-definition": ("AreaDefinition", hubs.AreaDefinition, None),
     "published-figures": ("PublishedFigures", hubs.PublishedFigures, None),
+    "signal": ("Signal", signals.FoundSignal, signals.FOUND),
+    "forwarding": ("Forwarding", signals.Forwarding, "umbrella { code label } state respondBy overdue response reason forwardedAt respondedAt"),
+    "follow-up": ("FollowUp", signals.FollowUp, "id kind on summary public createdAt"),
+    "signal-version": ("SignalVersion", signals.SignalVersion, signals.VERSION),
+    "similar-signal": ("SimilarSignal", signals.SimilarSignal, signals.SIMILAR),
 }  # fmt: skip
 
 
