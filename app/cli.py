@@ -89,6 +89,19 @@ def prepare(
             say.print("Reference data loaded.")
         if asyncio.run(_with_owner(settings, demonstration.load)):
             say.print("Demonstration network loaded.")
+        if settings.database_url is None:  # on a server of your own nobody wants tokens in the log
+            _show_trials(settings)
+
+
+def _show_trials(settings: Settings) -> None:
+    from app.infra import demonstration_tokens
+
+    say.print("\nTry it as one of the network (these tokens are new at each start):", style="bold")
+    for trial in asyncio.run(_with_owner(settings, demonstration_tokens.mint)):
+        address = f"http://{settings.host}:{settings.port}{trial.path}"
+        say.print(f"  {trial.who}:", style="bold")
+        say.print(f"    curl -H 'Authorization: Bearer {trial.token}' '{address}'", soft_wrap=True, markup=False)
+    say.print()
 
 
 @app.command()
