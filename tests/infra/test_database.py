@@ -245,7 +245,7 @@ async def test_the_service_learns_whose_a_token_is_and_cannot_list_them(service)
 @pytest.mark.parametrize(
     "sql",
     [
-        "create table public.mine (id int)", "create schema mine", 
+        "create table public.mine (id int)", "create schema mine",
         "create function public.mine() returns int language sql as 'select 1'", "create role mine", "drop table hub",
         "alter table hub disable row level security", "alter table hub no force row level security", "truncate hub_area",
         "create policy mine on hub using (true)", "drop policy changing on hub", "alter role knooppunt_service bypassrls",
