@@ -140,6 +140,8 @@ class IssuerKeys:
         self._http = httpx.AsyncClient(
             timeout=self._timeout, follow_redirects=False, trust_env=not local, verify=_certificates()
         )
+        # The first fetch is not counted as one that a token asked for: new keys may come right after it.
+        self._fetching = asyncio.create_task(self._renew())
         self._keeping = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:

@@ -74,7 +74,6 @@ async def world(prepare=lambda _: None, **settings):
         prepare(issuer)
         found = World(issuer, **settings)
         found.keys.start()
-        await asyncio.sleep(0)  # the first fetch is under way, as it is in a service that just started
         try:
             yield found
         finally:
