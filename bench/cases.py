@@ -89,12 +89,9 @@ def questions() -> list[Case]:
 def never_seen(case: Case, count: int, *, other_selection: bool = False) -> list[Case]:
     """The same question in texts that no server has seen: another operation name, or another alias as well (then the
     selection is new too, and SQL must be written and planned for it)."""
-    query = orjson.loads(case.body)["query"].strip().removeprefix("{").removesuffix("}")
-    root = query.split("(")[0].strip()
-    texts = (
-        f"query Cold{number} {{ {f'alias{number}: ' if other_selection else ''}{query} }}"
-        if not other_selection
-        else f"query Fresh{number} {{ {root}: {query.strip().replace(' name ', f' name{number}: name ', 1)} }}"
-        for number in range(count)
-    )
+    query = orjson.loads(case.body)["query"].strip().removeprefix("{").removesuffix("}").strip()
+    if other_selection:
+        texts = [f"query Fresh{n} {{ {query.replace(' name ', f' name{n}: name ', 1)} }}" for n in range(count)]
+    else:
+        texts = [f"query Cold{n} {{ {query} }}" for n in range(count)]
     return [Case(case.name, case.door, case.target, orjson.dumps({"query": text})) for text in texts]

@@ -79,7 +79,7 @@ class House:
         began = time.perf_counter()
         environment = self.environment(PORT=str(self.service_port))
         self.service = self._start(["-m", "app.cli", "serve", "--prepare"], environment)
-        _await(self.service, f"http://127.0.0.1:{self.service_port}/readyz")
+        self._await(self.service, f"http://127.0.0.1:{self.service_port}/readyz")
         return time.perf_counter() - began
 
     def stop_service(self) -> None:
@@ -100,7 +100,7 @@ class House:
             **{limit.QUESTIONS: str(file), limit.ADDRESS: addresses.service, limit.ROLE: addresses.role or ""},
         )
         self.limit = self._start(["-m", "bench.limit"], environment)
-        _await(self.limit, None, self.limit_port)
+        self._await(self.limit, None, self.limit_port)
 
     def run(
         self, port: int, requests: Sequence[bytes], seconds: float, *, connections: int = CONNECTIONS, most: int = 10**9
@@ -139,6 +139,20 @@ class House:
                 return int(found[1]) / 1024
         return float("nan")
 
+    def _await(self, process: subprocess.Popen[Any], url: str | None, port: int = 0) -> None:
+        """Waits for the address to answer 200, or for the port to be open."""
+        ends = time.monotonic() + 120
+        while time.monotonic() < ends and process.poll() is None:
+            with suppress(OSError, httpx.HTTPError):
+                if url is None:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    return
+                if httpx.get(url, trust_env=False).status_code == 200:
+                    return
+            time.sleep(0.02)
+        logs = "\n".join(file.read_text(errors="replace")[-3000:] for file in self.folder.glob("*.log"))
+        raise SystemExit(f"{process.args!r} did not start:\n{logs}")
+
     def _start(self, arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[Any]:
         log = (self.folder / f"{arguments[1]}.log").open("ab")
         process = subprocess.Popen(
@@ -152,22 +166,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _await(process: subprocess.Popen[Any], url: str | None, port: int = 0) -> None:
-    """Waits for the address to answer 200, or for the port to be open."""
-    ends = time.monotonic() + 120
-    while time.monotonic() < ends:
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        with suppress(OSError, httpx.HTTPError):
-            if url is None:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return
-            if httpx.get(url, trust_env=False).status_code == 200:
-                return
-        time.sleep(0.02)
-    raise RuntimeError(f"{process.args!r} is not ready after two minutes")
 
 
 def _stop(process: subprocess.Popen[Any]) -> None:

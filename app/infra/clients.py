@@ -108,11 +108,11 @@ async def rotate_client(connection: asyncpg.Connection, client_id: UUID, expires
     token = PREFIX + secrets.token_urlsafe(32)
     done = await connection.fetchval(
         """update client set token_hash = $2, expires_at = $3, last_used_at = null
-        where id = $1 and revoked_at is null returning 1""",
+        where id = $1 and token_hash is not null and revoked_at is null returning 1""",
         client_id, _hash(token), _expiry(expires_days),
     )  # fmt: skip
     if done is None:
-        raise NotFound("There is no such client, or it was revoked.")
+        raise NotFound("There is no such client with a token of ours, or it was revoked.")
     return token
 
 

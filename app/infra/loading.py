@@ -211,15 +211,20 @@ async def _postcodes(connection: asyncpg.Connection, data: ReferenceData, ids: d
 
 
 async def _editions(connection: asyncpg.Connection, data: ReferenceData) -> None:
+    """Counts are those of the edition as it was published: hubs that were added since are no part of it."""
     await connection.execute("delete from edition")
+    published = [hub.area_code for hub in data.hubs]
     await connection.executemany(
         """insert into edition (scheme, year, method, source, licence, remark, region_count, municipality_count)
         select $1, $2, $3, $4, $5, $6,
-          (select count(*) from region_period p where p.scheme = $1 and p.valid_from <= d.day and p.valid_to > d.day),
-          (select count(distinct m.municipality_id) from membership m
-            where m.scheme = $1 and m.valid_from <= d.day and m.valid_to > d.day)
+          (select count(*) from region_period p
+            where p.scheme = $1 and p.valid_from <= d.day and p.valid_to > d.day
+              and ($1 <> 'participatiehub' or p.code = any($7::text[]))),
+          (select count(distinct m.municipality_id) from membership m join region r on r.id = m.region_id
+            where m.scheme = $1 and m.valid_from <= d.day and m.valid_to > d.day
+              and ($1 <> 'participatiehub' or r.code = any($7::text[])))
         from (select make_date($2::int, 1, 1) as day) d""",
-        [(e.scheme, e.year, e.method, e.source, e.licence, e.remark) for e in data.editions],
+        [(e.scheme, e.year, e.method, e.source, e.licence, e.remark, published) for e in data.editions],
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -135,7 +137,11 @@ class IssuerKeys:
         """Fetches now and from then on, in the background."""
         local = urlsplit(self._issuer).hostname in LOOPBACK
         # A redirect could lead anywhere: none is followed. A proxy of the environment is for the world outside.
-        self._http = httpx.AsyncClient(timeout=self._timeout, follow_redirects=False, trust_env=not local)
+        self._http = httpx.AsyncClient(
+            timeout=self._timeout, follow_redirects=False, trust_env=not local, verify=_certificates()
+        )
+        # The first fetch is not counted as one that a token asked for: new keys may come right after it.
+        self._fetching = asyncio.create_task(self._renew())
         self._keeping = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
@@ -241,6 +247,12 @@ class IssuerKeys:
         if not isinstance(content, dict):
             raise _Unusable("answer-no-object")
         return content, response.headers
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom we believe about addresses (`SSL_CERT_FILE` names others). Read once: it takes 50 ms."""
+    return httpx.create_ssl_context()
 
 
 def _lifetime(cache_control: str) -> float:
