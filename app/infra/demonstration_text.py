@@ -6,60 +6,31 @@ is stemmed once; the vector of a text is that of its phrases, moved to their pla
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
 
 from app.domain.text import fold
 
-# {matter} is the label of a theme, {place} the name of a region, {who} and {where} come from the lists below.
-TITLES = (
-    "{matter}: {who} in {place} lopen vast",
-    "{matter} in {place}: {who} weten niet waar zij terechtkunnen",
-    "{who} in {place} vragen aandacht voor {matter}",
-    "{matter} in {place} kan beter, zeggen {who}",
-    "Idee uit {place} over {matter}",
-    "Wat {who} in {place} meemaken met {matter}",
-)
-WHO = (
-    "inwoners", "ouderen", "mantelzorgers", "jongeren", "ouders", "mensen met een beperking", "nieuwkomers",
-    "mensen met een chronische aandoening", "wijkbewoners", "vrijwilligers", "alleenstaanden", "cliënten",
-)  # fmt: skip
-WHERE = (
-    "het wijkcentrum", "de huisartsenpost", "het gemeenteloket", "de polikliniek", "het buurthuis", "de bibliotheek",
-    "het ziekenhuis", "de thuiszorg", "de apotheek", "het zorgkantoor", "de school", "het inloophuis",
-)  # fmt: skip
-OPENINGS = (
-    "Tijdens een bijeenkomst bij {where} vertelden {who} hoe het in de praktijk gaat.",
-    "Bij {where} kwam dit de afgelopen maanden steeds weer ter sprake.",
-    "{who} melden zich bij {where} met telkens dezelfde vraag.",
-    "In gesprekken met {who} hoorden wij dit van bijna iedereen.",
-    "Een panel van {who} zette de ervaringen op een rij.",
-    "Na een oproep in de wijkkrant reageerden veel {who}.",
-)
-PROBLEMS = (
-    "De wachttijd is opgelopen en niemand vertelt waar je aan toe bent.",
-    "Wie geen auto heeft, komt er niet: de bus rijdt nog maar twee keer per dag.",
-    "Brieven zijn in zo moeilijke taal dat mensen afhaken voordat de hulp begint.",
-    "Elke instantie stelt opnieuw dezelfde vragen, en het verhaal moet steeds over.",
-    "De eigen bijdrage maakt dat mensen zorg uitstellen tot het echt niet meer gaat.",
-    "Voor een aanpassing in huis verwijzen gemeente en zorgverzekeraar naar elkaar.",
-    "Door wisselende gezichten in het team is er weinig vertrouwen.",
-    "Het digitale portaal werkt niet voor wie slecht ziet of weinig met computers heeft.",
-    "Naasten houden het vol zolang het kan, maar voor hen zelf is er geen steun.",
-    "Op vrijdagmiddag en in het weekend is er niemand bereikbaar.",
-    "Na de achttiende verjaardag stopt de begeleiding van de ene op de andere dag.",
-    "Ervaringsdeskundigen worden pas gevraagd als het plan al klaar is.",
-)
-WISHES = (
-    "Zij stellen één vast aanspreekpunt voor, dichtbij en zonder afspraak.",
-    "Een spreekuur in de buurt zou al veel oplossen.",
-    "Zij willen meepraten voordat er besloten wordt, en horen wat ermee gedaan is.",
-    "Een vervoersdienst met vrijwilligers wil dit oppakken, maar zoekt startgeld.",
-    "De voorbeelden zijn verzameld en liggen klaar voor een gesprek met de aanbieders.",
-    "Gevraagd wordt om heldere taal, en om iemand die meekijkt.",
-    "In een andere regio werkt dit al, met een herstelacademie als trekker.",
-    "Zij vragen om ook in de avond een plek open te houden.",
-)
+# Of the form of data/demonstration/phrases.json: what is said of a theme that has no phrases there.
+PLAIN: Mapping[str, Any] = {
+    "slots": {"group": {"byCode": {}}},
+    "openings": ["Tijdens een bijeenkomst in {place} kwam dit steeds weer ter sprake."],
+    "closings": ["Gevraagd wordt om één vast aanspreekpunt, dichtbij en zonder afspraak."],
+    "themes": {},
+}
+PLAIN_THEME: Mapping[str, Sequence[str]] = {
+    "titles": ["{number} mensen in {place} lopen vast", "Inwoners van {place} vragen hier aandacht voor"],
+    "sentences": [
+        "De wachttijd is opgelopen en niemand vertelt waar je aan toe bent.",
+        "Wie geen auto heeft, komt er niet: de bus rijdt nog maar twee keer per dag.",
+        "Elke instantie stelt opnieuw dezelfde vragen, en het verhaal moet steeds over.",
+        "Al {months} maanden is er niemand bereikbaar in het weekend.",
+    ],
+}
 RESPONSES = (
     "Wij nemen deze voorbeelden mee in ons overleg met zorgverzekeraars.",
     "Dit sluit aan bij andere regio's; wij hebben het op de landelijke agenda gezet.",
@@ -71,7 +42,16 @@ SUMMARIES = (
     "Vraag voorgelegd aan de overlegtafel van de regio.",
     "Advies gegeven aan de gezondheidsregio.",
 )
-PATTERNS = (OPENINGS, PROBLEMS[::2], PROBLEMS[1::2], WISHES)
+NUMBERS, MONTHS = (3, 90), (2, 18)
+PEOPLE = "inwoners"
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+def phrases() -> Mapping[str, Any]:
+    """The packaged phrases."""
+    file = files("app") / "data" / "demonstration" / "phrases.json"
+    found: Mapping[str, Any] = json.loads(file.read_text("utf-8")) if file.is_file() else PLAIN
+    return found
 
 
 class Vectors:
@@ -112,52 +92,51 @@ def words_of(phrases: Iterable[str]) -> list[str]:
     return sorted({word for phrase in phrases for word in fold(phrase).split()})
 
 
-def all_phrases() -> list[str]:
-    """Every phrase with its slots taken out, and what fills `who` and `where`."""
-    texts = [*TITLES, *OPENINGS, *PROBLEMS, *WISHES, *WHO, *WHERE]
-    return [part for text in texts for part in pieces(text, lambda _: " ")]
-
-
-def pieces(pattern: str, fill: Callable[[str], str]) -> list[str]:
-    """The pattern cut at its slots, each slot filled."""
-    found = []
-    for part in pattern.split("{"):
-        slot, closed, rest = part.partition("}")
-        found += [fill(slot), rest] if closed else [part]
-    return [piece for piece in found if piece]
+def every_word(given: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Every word that a text of these phrases may hold, with these names of places."""
+    themes = [PLAIN_THEME, *given["themes"].values()]
+    patterns = [*given["openings"], *given["closings"], *(p for t in themes for p in (*t["titles"], *t["sentences"]))]
+    fixed = [part for pattern in patterns for part in _SLOT.split(pattern)[::2]]
+    numbers = [str(n) for n in range(MONTHS[0], NUMBERS[1] + 1)]
+    return words_of([*fixed, *names, *numbers, PEOPLE, *given["slots"]["group"]["byCode"].values()])
 
 
 class Composer:
-    """Texts for signals. `pick` chooses; the same choices give the same text."""
+    """Texts for signals. The same chance gives the same text."""
 
-    def __init__(self, vectors: Vectors) -> None:
+    def __init__(self, vectors: Vectors, given: Mapping[str, Any]) -> None:
         self._vectors = vectors
-        self._cut = {
-            text: [("{" + p[:-1], True) if p.endswith("\0") else (p, False) for p in pieces(text, lambda s: s + "\0")]
-            for text in (*TITLES, *OPENINGS, *PROBLEMS, *WISHES)
+        self._groups = given["slots"]["group"]["byCode"]
+        self._openings = [_SLOT.split(text) for text in given["openings"]]
+        self._closings = [_SLOT.split(text) for text in given["closings"]]
+        self._themes = {
+            code: tuple([_SLOT.split(text) for text in theme[part]] for part in ("titles", "sentences"))
+            for code, theme in {"": PLAIN_THEME, **given["themes"]}.items()
         }
 
-    def compose(self, chance: random.Random, matter: str, place: str) -> tuple[str, str, str]:
+    def compose(self, chance: random.Random, theme: str, place: str, group: str) -> tuple[str, str, str]:
         """Title, description, and the vector of both."""
         r = chance.random
+        titles, sentences = self._themes.get(theme) or self._themes[""]
         slots = {
-            "{matter": matter,
-            "{place": place,
-            "{who": WHO[int(r() * len(WHO))],
-            "{where": WHERE[int(r() * len(WHERE))],
+            "place": place,
+            "number": str(NUMBERS[0] + int(r() * (NUMBERS[1] - NUMBERS[0]))),
+            "months": str(MONTHS[0] + int(r() * (MONTHS[1] - MONTHS[0]))),
+            "group": self._groups.get(group, PEOPLE),
         }
-        title = self._fill(TITLES[int(r() * len(TITLES))], slots)
-        body: list[str] = []
-        for phrases in PATTERNS[: 2 + int(r() * 3)]:
-            if body:
-                body.append(" ")
-            body += self._fill(phrases[int(r() * len(phrases))], slots)
-        return _sentence(title), _sentence(body), self._vectors.of(title, body)
-
-    def _fill(self, pattern: str, slots: Mapping[str, str]) -> list[str]:
-        return [slots[text] if slot else text for text, slot in self._cut[pattern]]
+        title = _filled(titles[int(r() * len(titles))], slots)
+        body = _filled(self._openings[int(r() * len(self._openings))], slots)
+        first = int(r() * len(sentences))
+        for step in range(1 + int(r() * 3)):
+            body += [" ", *_filled(sentences[(first + step * 3) % len(sentences)], slots)]
+        if r() < 0.6:
+            body += [" ", *_filled(self._closings[int(r() * len(self._closings))], slots)]
+        return "".join(title), "".join(body), self._vectors.of(title, body)
 
 
-def _sentence(parts: Sequence[str]) -> str:
-    text = "".join(parts)
-    return text[0].upper() + text[1:]
+def _filled(pattern: Sequence[str], slots: Mapping[str, str]) -> list[str]:
+    """The pattern, cut at its slots, with the slots filled; a sentence begins with a capital."""
+    parts = [slots[part] if place % 2 else part for place, part in enumerate(pattern)]
+    if not parts[0]:
+        parts[1] = parts[1][0].upper() + parts[1][1:]
+    return [part for part in parts if part]

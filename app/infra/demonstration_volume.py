@@ -18,7 +18,7 @@ import asyncpg
 
 from app.domain.routing import RESPONSE_WEEKS, concerned_workfields
 from app.infra import demonstration_text as text
-from app.infra.demonstration_text import Composer, Vectors, words_of
+from app.infra.demonstration_text import Composer, Vectors, every_word
 
 CHUNK = 10_000
 SEED = 20_220_101
@@ -52,7 +52,7 @@ class Ground:
     """What generated signals refer to: the reference data that is there."""
 
     hubs: Sequence[tuple[int, str, Sequence[Sequence[Place]]]]
-    themes: Sequence[tuple[str, str]]
+    themes: Sequence[str]
     hints: dict[str, Sequence[str]]
     workfields: Sequence[str]
     umbrellas: Sequence[tuple[str, str, int]]
@@ -88,7 +88,7 @@ async def generate(connection: asyncpg.Connection, count: int, progress: Progres
     """Adds `count` signals. False when generated signals are there already."""
     if await connection.fetchval("select 1 from signal where demonstration and external_id is null limit 1"):
         return False
-    maker = Maker(await survey(connection), count, await vectors(connection))
+    maker = await maker_for(connection, count)
     coming = asyncio.create_task(asyncio.to_thread(maker.batch, 0))
     for start in range(0, count, CHUNK):
         batch = await coming
@@ -121,15 +121,15 @@ async def _write(connection: asyncpg.Connection, batch: Batch) -> None:
         await connection.execute(f"insert into {table} ({columns}) select {columns} from incoming_{table}")  # noqa: S608
 
 
-async def vectors(connection: asyncpg.Connection) -> Vectors:
-    """What PostgreSQL makes of every word that may come up."""
+async def maker_for(connection: asyncpg.Connection, count: int) -> Maker:
+    """A maker that knows the reference data, and what PostgreSQL makes of every word that may come up."""
+    given = text.phrases()
     names = [row[0] for row in await connection.fetch("select distinct name from region_period")]
-    labels = [row[0] for row in await connection.fetch("select label_nl from term where vocabulary = 'theme'")]
     rows = await connection.fetch(
         "select word, tsvector_to_array(to_tsvector('dutch', word)) from unnest($1::text[]) word",
-        words_of([*names, *labels, *text.all_phrases()]),
+        every_word(given, names),
     )
-    return Vectors({row[0]: row[1] for row in rows})
+    return Maker(await survey(connection), count, Composer(Vectors({row[0]: row[1] for row in rows}), given))
 
 
 async def survey(connection: asyncpg.Connection) -> Ground:
@@ -158,13 +158,13 @@ async def survey(connection: asyncpg.Connection) -> Ground:
         for (number, slug), schemes in hubs.items()
     ]
     terms = await connection.fetch(
-        "select vocabulary, code, parent, label_nl, workfields, case when vocabulary = 'umbrella' then umbrella_bit(code) end "
+        "select vocabulary, code, parent, workfields, case when vocabulary = 'umbrella' then umbrella_bit(code) end "
         "as bit from term order by vocabulary, rank, code"
     )
     of = {name: [t for t in terms if t["vocabulary"] == name] for name in {t["vocabulary"] for t in terms}}
     return Ground(
         weighted,
-        [(t["code"], t["label_nl"].lower()) for t in of["theme"] for _ in range(4 if t["parent"] else 1)],
+        [t["code"] for t in of["theme"] for _ in range(4 if t["parent"] else 1)],
         {t["code"]: t["workfields"] for t in of["theme"] if t["workfields"]},
         [t["code"] for t in of["workfield"]],
         [(t["code"], t["workfields"][0], t["bit"]) for t in of["umbrella"]],
@@ -176,10 +176,10 @@ async def survey(connection: asyncpg.Connection) -> Ground:
 class Maker:
     """Makes the lines; each signal has its own chance, so that its place in a chunk does not matter."""
 
-    def __init__(self, ground: Ground, count: int, known: Vectors) -> None:
+    def __init__(self, ground: Ground, count: int, composer: Composer) -> None:
         self.ground = ground
         self.count = count
-        self.composer = Composer(known)
+        self.composer = composer
         self.step = (LAST - FIRST) / count
         self.workfields: dict[tuple[str, ...], tuple[int, str, tuple[tuple[str, str, int], ...]]] = {}
 
@@ -207,19 +207,19 @@ class Maker:
         heard = (created - timedelta(days=int(r() * 30))).date()
         hub, slug, schemes = ground.hubs[int(r() ** 1.5 * len(ground.hubs))]
         place = _existing(schemes, heard, r)
-        theme, label = ground.themes[int(r() ** 1.3 * len(ground.themes))]
-        second = ground.themes[int(r() * len(ground.themes))][0] if r() < 0.4 else theme
+        theme = ground.themes[int(r() ** 1.3 * len(ground.themes))]
+        second = ground.themes[int(r() * len(ground.themes))] if r() < 0.4 else theme
         themes = (theme,) if second == theme else (theme, second)
         mask, source, umbrellas = self._routing(themes, int(r() * 8))
         kind, status, visibility = KINDS[int(r() * 20)], STATUSES[int(r() * 20)], VISIBILITIES[int(r() * 20)]
-        title, description, search = self.composer.compose(chance, label, place.name)
+        groups = ground.groups[int(r() * len(ground.groups))] if r() < 0.7 else ""
+        title, description, search = self.composer.compose(chance, theme, place.name, groups)
         settled = status in ("verified", "closed")
         forwarded = umbrellas if settled and visibility != "hub" else ()
         verified = created + timedelta(days=1 + int(r() * 20), seconds=int(r() * 86_400)) if settled else None
         updated = (verified or created) + timedelta(days=int(r() * 60) if settled else 0)
         identity = _identity(created, chance)
         version = {"verified": 2, "withdrawn": 2, "closed": 3}.get(status, 1)
-        groups = ground.groups[int(r() * len(ground.groups))] if r() < 0.7 else ""
         people = str(1 + int(1 / (r() + 0.003))) if r() < 0.6 else r"\N"
         batch.signals.append(
             f"{identity}\t{hub}\t{kind}\t{title}\t{description}\t{{{','.join(themes)}}}\t{mask}\t{source}\t{place.id}\t"
