@@ -42,3 +42,44 @@ def may_change_organisations(actor: Actor) -> bool:
 def may_change_organisation(actor: Actor, created_by_hub: str | None) -> bool:
     """One organisation: the hub that added it, and the national coordination."""
     return actor.role == "national" or (actor.role == "hub" and actor.hub is not None and actor.hub == created_by_hub)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What decides who reads a signal: whose it is, how it is shared, how far it came, who it was forwarded to."""
+
+    hub: str
+    visibility: str
+    status: str
+    recipients: frozenset[str] = frozenset()
+
+
+def may_see_signal(actor: Actor, signal: Shared) -> bool:
+    """Its own hub always; others what was verified, as far as it is shared (API.md, Actors). PostgreSQL has the same
+    rule in `signal_audience` and its policies; a test compares the two."""
+    if actor.role == "hub" and actor.hub == signal.hub:
+        return True
+    if signal.status not in ("verified", "closed") or signal.visibility == "hub":
+        return False
+    if signal.visibility == "public" or actor.role in ("hub", "national"):
+        return True
+    return actor.role == "umbrella" and actor.umbrella in signal.recipients
+
+
+def may_see_forwarding(actor: Actor, signal: Shared, umbrella: str) -> bool:
+    """With a public signal everybody; of a network signal its hub, the national coordination and that umbrella."""
+    if not may_see_signal(actor, signal):
+        return False
+    own = actor.role == "hub" and actor.hub == signal.hub
+    return own or signal.visibility == "public" or actor.role == "national" or actor.umbrella == umbrella
+
+
+def may_see_follow_up(actor: Actor, signal: Shared, *, public: bool) -> bool:
+    """Its hub; others what the hub made public, of what they may see."""
+    own = actor.role == "hub" and actor.hub == signal.hub
+    return own or (public and may_see_signal(actor, signal))
+
+
+def may_see_history(actor: Actor, hub: str) -> bool:
+    """Who changed what is for the hub itself."""
+    return actor.role == "hub" and actor.hub == hub

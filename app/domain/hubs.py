@@ -17,6 +17,7 @@ from app.domain.errors import Conflict, Fault, Faults, Forbidden, Invalid, NotFo
 from app.domain.hub_areas import hub_region_periods
 from app.domain.organisations import check_terms, check_website
 from app.domain.periods import FOREVER
+from app.domain.privacy import check as check_privacy
 from app.domain.reference import Area
 from app.domain.versions import check_version
 from app.domain.work import Work
@@ -184,6 +185,7 @@ async def _work_out_area(work: Work, hub: Hub, location: str = "") -> None:
 async def _check(work: Work, hub: Hub, faults: Faults) -> None:
     if not hub.name.strip():
         faults.add("body", "name", "required", "A hub has a name.")
+    check_privacy({"name": hub.name}, faults)
     check_website(hub.website, "website", faults)
     check_website(hub.contact, "contact", faults)
     _check_phases(hub.phases, faults)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.domain.access import Actor, may_change_organisation, may_change_organisations
 from app.domain.errors import Faults, Forbidden, NotFound
+from app.domain.privacy import check as check_privacy
 from app.domain.versions import check_version
 from app.domain.work import Work
 
@@ -104,6 +105,7 @@ async def _check(work: Work, organisation: Organisation) -> None:
     faults = Faults()
     if not organisation.name.strip():
         faults.add("body", "name", "required", "An organisation has a name.")
+    check_privacy({"name": organisation.name}, faults)
     if organisation.type not in get_args(OrganisationType):
         faults.add("body", "type", "unknown-code", f"Known types: {', '.join(get_args(OrganisationType))}.")
     if organisation.side not in get_args(Side):

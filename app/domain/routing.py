@@ -8,6 +8,8 @@ from datetime import date, timedelta
 
 RESPONSE_WEEKS = 6
 """How long an umbrella has to respond, unless the settings say otherwise."""
+CROSS_CUTTING = "werkveldoverstijgend"
+"""Asks for signals that concern all fields of work because they name none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
@@ -12,6 +13,15 @@ from app.domain.routing import Umbrella
 
 if TYPE_CHECKING:
     from app.domain.signals import FollowUp, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A signal on the desk of an umbrella: the version of the signal, and what the umbrella said so far."""
+
+    version: int
+    state: str
+    response: str | None
 
 
 class Routing(Protocol):
@@ -35,19 +45,25 @@ class Signals(Protocol):
 
     async def add(self, signal: Signal) -> None: ...
 
-    async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None) -> None:
-        """Writes it as the next version; with `recipients` as verified now, for these umbrellas and those that answered."""
+    async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None, verified: bool = False) -> None:
+        """Writes it as the next version; with `recipients` for these umbrellas and those that answered before."""
         ...
 
     async def remove(self, signal_id: UUID) -> None: ...
 
     async def forward(self, signal_id: UUID, umbrellas: Sequence[str], by: date, reason: str | None) -> None:
-        """Makes these the umbrellas that hear of it; those that answered before stay."""
+        """Makes these the umbrellas that hear of it, with a new term; those that answered before stay as they are."""
         ...
 
-    async def answer(self, signal_id: UUID, umbrella: str, state: str, response: str | None) -> bool:
-        """False when it was not forwarded there."""
+    async def rerouted(self, signal_id: UUID) -> bool:
+        """Whether the hub chose the umbrellas itself."""
         ...
+
+    async def desk(self, signal_id: UUID) -> Desk | None:
+        """Locks the signal for an answer of the acting umbrella; None when it was not forwarded there."""
+        ...
+
+    async def answer(self, signal_id: UUID, umbrella: str, state: str, response: str | None) -> None: ...
 
     async def add_follow_up(self, signal_id: UUID, item: FollowUp) -> None: ...
 

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 from uuid import UUID
 
 from app.domain.access import Actor
 from app.domain.errors import Conflict, Faults, Forbidden, NotFound
-from app.domain.privacy import check as check_privacy
-from app.domain.routing import RESPONSE_WEEKS, concerned_workfields, recipients, respond_by
+from app.domain.routing import RESPONSE_WEEKS, recipients, respond_by
+from app.domain.signal_rules import (
+    MAX_DESCRIPTION,
+    MAX_NOTE,
+    TRANSITIONS,
+    FollowUpKind,
+    ForwardingState,
+    check_text,
+    checked,
+    differences,
+)
 from app.domain.versions import check_version
 from app.domain.work import Work
 
-Kind = Literal["knelpunt", "behoefte", "oplossing", "goed-voorbeeld", "ervaring"]
-Status = Literal["draft", "submitted", "verified", "closed", "withdrawn"]
-Visibility = Literal["hub", "network", "public"]
-Scale = Literal["wijk", "lokaal", "regionaal", "landelijk"]
-ForwardingState = Literal["forwarded", "acknowledged", "on-agenda", "answered", "declined"]
-FollowUpKind = Literal["meeting", "training", "question", "advice", "none"]
-
-# From each status to those that may follow it.
-TRANSITIONS: dict[str, tuple[str, ...]] = {
-    "draft": ("submitted", "withdrawn"),
-    "submitted": ("verified", "draft", "withdrawn"),
-    "verified": ("closed", "withdrawn"),
-    "closed": (),
-    "withdrawn": (),
-}
-MAX_TITLE = 200
-MAX_DESCRIPTION = 10_000
-MAX_CODES = 10
-MAX_PEOPLE = 1_000_000
 # What others have read: a change of it asks for verification anew.
 VERIFIED_TEXT = ("title", "description")
 
@@ -94,7 +83,7 @@ async def create_signal(work: Work, actor: Actor, signal: Signal, today: date) -
     """Adds a draft (or a submitted signal) of the actor's own hub. Raises `Forbidden`, `Invalid`, `Conflict`."""
     if not may_change_signals(actor, signal.hub):
         raise Forbidden("A signal is added by its own hub.")
-    signal = await _checked(work, signal, today)
+    signal = await checked(work, signal, today)
     if signal.status not in ("draft", "submitted"):
         raise Conflict(
             "A signal begins as draft or submitted; verify it by a transition.",
@@ -102,16 +91,23 @@ async def create_signal(work: Work, actor: Actor, signal: Signal, today: date) -
             allowed=["draft", "submitted"],
         )
     await work.signals.add(signal)
-    await work.signals.record(signal, actor, "created", {})
+    await work.signals.record(signal, actor, "created", differences(None, signal))
     return signal.id
 
 
 async def change_signal(
-    work: Work, actor: Actor, signal_id: UUID, changes: dict[str, Any], version: int | None, today: date
+    work: Work,
+    actor: Actor,
+    signal_id: UUID,
+    changes: dict[str, Any],
+    version: int | None,
+    today: date,
+    weeks: int = RESPONSE_WEEKS,
 ) -> int:
     """Changes the given fields; the new version comes back.
 
-    New words make a verified signal `submitted` again. Raises `NotFound`, `Forbidden`, `Stale`, `Conflict`, `Invalid`.
+    New words make a verified signal `submitted` again; one that stays verified and now concerns others is forwarded to
+    them. Raises `NotFound`, `Forbidden`, `Stale`, `Conflict`, `Invalid`.
     """
     present = await _own(work, actor, signal_id, version)
     changed = replace(present, **changes)
@@ -121,12 +117,30 @@ async def change_signal(
         raise Conflict(f"A {present.status} signal does not change any more.", code="signal-ended")
     if present.status == "verified" and any(getattr(changed, name) != getattr(present, name) for name in VERIFIED_TEXT):
         changed = replace(changed, status="submitted")
-    changed = await _checked(work, changed, today)
-    await work.signals.change(changed)
+    changed = await checked(work, changed, today)
+    if changed == present:  # the same, said in another order
+        return present.version
+    forwarded = await _forwarded_anew(work, present, changed)
+    await work.signals.change(changed, recipients=forwarded)
+    if forwarded is not None:
+        await work.signals.forward(signal_id, forwarded, respond_by(today, weeks), None)
     await work.signals.record(
         replace(changed, version=present.version + 1), actor, "changed", differences(present, changed)
     )
     return present.version + 1
+
+
+async def _forwarded_anew(work: Work, present: Signal, changed: Signal) -> tuple[str, ...] | None:
+    """The umbrellas of a verified signal that was opened to them, or concerns others now. None: as it was.
+
+    What the hub chose itself, with a reason, stays chosen.
+    """
+    opened = present.visibility == "hub" or changed.concerned != present.concerned
+    if changed.status != "verified" or changed.visibility == "hub" or not opened:
+        return None
+    if await work.signals.rerouted(changed.id):
+        return None
+    return recipients(changed.concerned, await work.signals.umbrellas())
 
 
 async def step_signal(
@@ -143,9 +157,7 @@ async def step_signal(
     Raises as `change_signal`; a step that is not allowed names those that are.
     """
     present = await _own(work, actor, signal_id, version)
-    faults = Faults()
-    check_privacy({"note": step.note, "reason": step.reason}, faults)
-    faults.raise_if_any()
+    _check_step(step, present)
     allowed = TRANSITIONS[present.status]
     if step.to not in allowed:
         options = ", ".join(allowed) or "none"
@@ -163,12 +175,31 @@ async def step_signal(
     if step.to == "verified" and present.visibility != "hub":
         forwarded = await _recipients(work, present, step)
     changed = replace(present, status=step.to)
-    await work.signals.change(changed, recipients=(forwarded or ()) if step.to == "verified" else None)
+    if step.to == "verified":
+        await work.signals.change(changed, recipients=forwarded or (), verified=True)
+    else:
+        await work.signals.change(changed)
     if forwarded is not None:
         await work.signals.forward(signal_id, forwarded, respond_by(today, weeks), step.reason)
     note = {"status": [present.status, step.to], **({"recipients": [None, list(forwarded)]} if forwarded else {})}
     await work.signals.record(replace(changed, version=present.version + 1), actor, step.to, note, step.note)
     return present.version + 1
+
+
+def _check_step(step: Step, present: Signal) -> None:
+    faults = Faults()
+    if step.to not in TRANSITIONS:
+        faults.add("body", "to", "unknown-code", f"One of {', '.join(TRANSITIONS)}.")
+    for name, text in (("note", step.note), ("reason", step.reason)):
+        if text is not None:
+            check_text(name, text, MAX_NOTE, faults)
+    if step.recipients is not None and (step.to != "verified" or present.visibility == "hub"):
+        detail = "Recipients are named when a signal is verified that others than its hub may read."
+        faults.add("body", "recipients", "not-applicable", detail)
+    if step.reason is not None and step.recipients is None:
+        detail = "A reason goes with recipients; anything else to remember is a note."
+        faults.add("body", "reason", "not-applicable", detail)
+    faults.raise_if_any()
 
 
 async def delete_signal(work: Work, actor: Actor, signal_id: UUID, version: int | None) -> None:
@@ -193,7 +224,10 @@ async def answer_forwarding(
         raise NotFound(NOT_THERE)
     if actor.role != "umbrella" or actor.umbrella != umbrella:
         raise Forbidden("An umbrella answers what was forwarded to itself.")
-    check_version(version, seen.version)
+    desk = await work.signals.desk(signal_id)
+    if desk is None:
+        raise NotFound("This signal was not forwarded to this umbrella.")
+    check_version(version, desk.version)
     faults = Faults()
     known = [name for name in get_args(ForwardingState) if name != "forwarded"]
     if state not in known:
@@ -201,12 +235,16 @@ async def answer_forwarding(
     if state in ("answered", "declined") and not (response or "").strip():
         faults.add("body", "response", "required", "Say what the answer is, or why it is declined.")
     if response is not None:
-        _check_text("response", response, MAX_DESCRIPTION, faults)
+        check_text("response", response, MAX_DESCRIPTION, faults)
     faults.raise_if_any()
-    if not await work.signals.answer(signal_id, umbrella, state, response):
-        raise NotFound("This signal was not forwarded to this umbrella.")
-    after = replace(seen, version=seen.version + 1)
-    await work.signals.record(after, actor, "forwarding", {f"forwardings.{umbrella}": [None, state]})
+    if state == desk.state and response in (None, desk.response):
+        return desk.version
+    await work.signals.answer(signal_id, umbrella, state, response)
+    after = replace(seen, version=desk.version + 1)
+    changes: dict[str, Any] = {f"forwardings.{umbrella}.state": [desk.state, state]} if state != desk.state else {}
+    if response not in (None, desk.response):
+        changes[f"forwardings.{umbrella}.response"] = [desk.response, response]
+    await work.signals.record(after, actor, "forwarding", changes)
     return after.version
 
 
@@ -218,7 +256,7 @@ async def add_follow_up(
     faults = Faults()
     if item.kind not in get_args(FollowUpKind):
         faults.add("body", "kind", "unknown-code", f"A kind is one of {', '.join(get_args(FollowUpKind))}.")
-    _check_text("summary", item.summary, MAX_DESCRIPTION, faults, required=True)
+    check_text("summary", item.summary, MAX_DESCRIPTION, faults, required=True)
     if item.on > today:
         faults.add("body", "on", "date-in-future", "A follow-up is recorded when it has been done.")
     faults.raise_if_any()
@@ -227,7 +265,8 @@ async def add_follow_up(
     await work.signals.add_follow_up(signal_id, item)
     await work.signals.change(present)
     after = replace(present, version=present.version + 1)
-    await work.signals.record(after, actor, "follow-up", {"followUps": [None, item.kind]})
+    content = {"kind": item.kind, "on": item.on.isoformat(), "summary": item.summary, "public": item.public}
+    await work.signals.record(after, actor, "follow-up", {"followUps": [None, content]})
     return after.version
 
 
@@ -258,88 +297,3 @@ async def _recipients(work: Work, signal: Signal, step: Step) -> tuple[str, ...]
         faults.add("body", "reason", "required", "Say why this goes to others than the workfields say.")
     faults.raise_if_any()
     return tuple(dict.fromkeys(step.recipients))
-
-
-async def _checked(work: Work, signal: Signal, today: date) -> Signal:
-    """The signal with its workfields decided. Raises `Invalid` with every fault at once."""
-    faults = Faults()
-    _check_text("title", signal.title, MAX_TITLE, faults, required=True)
-    _check_text("description", signal.description, MAX_DESCRIPTION, faults)
-    for name, known in (("kind", Kind), ("visibility", Visibility), ("status", Status)):
-        _check_code(name, getattr(signal, name), get_args(known), faults)
-    if signal.scale is not None:
-        _check_code("scale", signal.scale, get_args(Scale), faults)
-    if not signal.themes:
-        faults.add("body", "themes", "required", "Name at least one theme.")
-    if signal.people_count is not None and not 0 < signal.people_count <= MAX_PEOPLE:
-        faults.add("body", "peopleCount", "out-of-range", f"A number from 1 to {MAX_PEOPLE}, or nothing.")
-    if signal.heard_on > today:
-        faults.add("body", "heardOn", "date-in-future", "A signal has been heard already.")
-    elif signal.heard_on.year < 2016:
-        faults.add("body", "heardOn", "date-before-first-edition", "Regions are known from 2016-01-01 on.")
-    await _check_codes(work, signal, faults)
-    faults.raise_if_any()
-    known_terms = await work.signals.routing()
-    concerned, source = concerned_workfields(
-        signal.workfields, signal.themes, known_terms.hints, known_terms.workfields
-    )
-    return replace(signal, concerned=concerned, workfields_source=source)
-
-
-async def _check_codes(work: Work, signal: Signal, faults: Faults) -> None:
-    for name, vocabulary, codes in (
-        ("themes", "theme", signal.themes),
-        ("workfields", "workfield", signal.workfields or ()),
-        ("groups", "participant-group", signal.groups),
-        ("channel", "channel", (signal.channel,) if signal.channel is not None else ()),
-    ):
-        if len(codes) > MAX_CODES:
-            faults.add("body", name, "too-many", f"At most {MAX_CODES}.")
-            continue
-        unknown = await work.codes.unknown_terms(vocabulary, codes) if codes else set()
-        for index, code in enumerate(codes):
-            if code in unknown:
-                location = name if name == "channel" else f"{name}[{index}]"
-                faults.add(
-                    "body", location, "unknown-code", f"There is no {vocabulary.replace('-', ' ')} with this code."
-                )
-    if not await work.codes.regions_on([signal.region], signal.heard_on):
-        faults.add("body", "region", "unknown-code", "There is no region with this code on the day it was heard.")
-
-
-def _check_code(name: str, value: str, known: Sequence[str], faults: Faults) -> None:
-    if value not in known:
-        faults.add("body", name, "unknown-code", f"One of {', '.join(known)}.")
-
-
-def _check_text(name: str, value: str, longest: int, faults: Faults, *, required: bool = False) -> None:
-    """Length, control characters, personal data: every free text passes here."""
-    if required and not value.strip():
-        faults.add("body", name, "required", "This cannot be empty.")
-    if len(value) > longest:
-        faults.add("body", name, "too-long", f"At most {longest} characters.")
-    elif any((ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 for c in value):
-        faults.add("body", name, "control-character", "Control characters are not accepted.")
-    else:
-        check_privacy({name: value}, faults)
-
-
-def differences(before: Signal, after: Signal) -> dict[str, Any]:
-    """Field → from, to, for what is different."""
-    found = {}
-    for item in fields(Signal):
-        old, new = getattr(before, item.name), getattr(after, item.name)
-        if item.compare and item.name != "version" and old != new:
-            found[_camel(item.name)] = [_plain(old), _plain(new)]
-    return found
-
-
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return value.isoformat() if isinstance(value, date) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from app.domain.library import Life
+from app.domain.routing import CROSS_CUTTING
 from app.infra.database import Database
 
 _REGION = """
@@ -41,6 +42,8 @@ class PostgresRegistry:
 
     async def exists(self, kind: str, code: str) -> bool:
         """See the port."""
+        if (kind, code) == ("workfield", CROSS_CUTTING):  # a question of its own, no term
+            return True
         sql = (
             "select exists (select from hub where slug = $1)"
             if kind == "hub"

@@ -12,6 +12,7 @@ import orjson
 
 from app.domain.access import Actor
 from app.domain.routing import Umbrella
+from app.domain.signal_ports import Desk
 from app.domain.signals import FollowUp, Signal
 from app.domain.text import fold
 from app.infra.database import Connection
@@ -68,14 +69,14 @@ class PostgresSignals:
             s.status, s.demonstration, fold(s.title), fold(s.description),
         )  # fmt: skip
 
-    async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None) -> None:
+    async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None, verified: bool = False) -> None:
         """See the port."""
         s = signal
         await self._connection.execute(
             f"""update signal set kind = $2, title = $3, description = $4, themes = $5, workfields = workfield_mask($6),
               workfields_source = $7, region_id = (select id from region where code = $8), scale = $9, groups = $10,
               channel = $11, heard_on = $12, people_count = $13, visibility = $14, status = $15,
-              verified_at = case when $16::text[] is null then verified_at else now() end,
+              verified_at = case when $19 then now() else verified_at end,
               recipients = case when $16::text[] is null then recipients else (
                 select coalesce(bit_or(umbrella_bit(code)), 0) from (
                   select unnest($16::text[]) as code
@@ -85,7 +86,7 @@ class PostgresSignals:
             where id = $1""",
             s.id, s.kind, s.title, s.description, list(s.themes), list(s.concerned), s.workfields_source, s.region, s.scale,
             list(s.groups), s.channel, s.heard_on, s.people_count, s.visibility, s.status, None if recipients is None else list(recipients), fold(s.title),
-            fold(s.description),
+            fold(s.description), verified,
         )  # fmt: skip
 
     async def remove(self, signal_id: UUID) -> None:
@@ -102,18 +103,31 @@ class PostgresSignals:
         )
         await self._connection.executemany(
             """insert into forwarding (signal_id, umbrella, hub_id, audience, state, respond_by, reason)
-            values ($1, $2, 0, 0, 'forwarded', $3, $4) on conflict (signal_id, umbrella) do nothing""",
+            values ($1, $2, 0, 0, 'forwarded', $3, $4) on conflict (signal_id, umbrella) do update
+            set respond_by = excluded.respond_by, reason = excluded.reason
+            where forwarding.state in ('forwarded', 'acknowledged', 'on-agenda')""",
             [(signal_id, umbrella, by, reason) for umbrella in umbrellas],
         )
 
-    async def answer(self, signal_id: UUID, umbrella: str, state: str, response: str | None) -> bool:
+    async def rerouted(self, signal_id: UUID) -> bool:
         """See the port."""
-        done = await self._connection.fetchval(
+        found: bool = await self._connection.fetchval(
+            "select exists (select from forwarding where signal_id = $1 and reason is not null)", signal_id
+        )
+        return found
+
+    async def desk(self, signal_id: UUID) -> Desk | None:
+        """See the port."""
+        row = await self._connection.fetchrow("select version, state, response from lock_to_answer($1)", signal_id)
+        return Desk(row["version"], row["state"], row["response"]) if row is not None else None
+
+    async def answer(self, signal_id: UUID, umbrella: str, state: str, response: str | None) -> None:
+        """See the port. A trigger makes it the next version of the signal."""
+        await self._connection.execute(
             """update forwarding set state = $3, response = coalesce($4, response), responded_at = now()
-            where signal_id = $1 and umbrella = $2 returning 1""",
+            where signal_id = $1 and umbrella = $2""",
             signal_id, umbrella, state, response,
         )  # fmt: skip
-        return done is not None
 
     async def add_follow_up(self, signal_id: UUID, item: FollowUp) -> None:
         """See the port."""

@@ -38,8 +38,16 @@ def _row_security() -> None:
         op.execute(f"alter table {table} enable row level security")
         op.execute(f"alter table {table} force row level security")
         op.execute(f"create policy owner on {table} to current_user using (true) with check (true)")
-    for table in (*GUARDED, "change"):
+    for table in GUARDED:
         op.execute(f"create policy reading on {table} for select using ({SEES})")
+    # An entry that says "hidden" is for those who saw it and do not any more: not for who still sees it by another bit
+    # (a hub reads a network signal that was public), nor for its own hub.
+    op.execute(f"""
+        create policy reading on change for select using (
+            (audience & {MASK} <> 0 and kept & {MASK} = 0 and (op <> 3 or owner_hub is distinct from {HUB}))
+            or hub_id = {HUB}
+        )
+    """)
     op.execute(f"create policy reading on signal_history for select using (hub_id = {HUB})")
     for table in GUARDED:
         op.execute(f"create policy adding on {table} for insert with check (hub_id = {HUB})")
@@ -49,6 +57,33 @@ def _row_security() -> None:
     op.execute(
         f"create policy answering on forwarding for update using (umbrella = {UMBRELLA}) with check (umbrella = {UMBRELLA})"
     )
+    op.execute(f"""
+        create function keep_to_ones_own() returns trigger language plpgsql as $$
+        begin
+            if {UMBRELLA} is not null then
+                new.respond_by := old.respond_by; new.reason := old.reason;
+            elsif {HUB} is not null then
+                new.state := old.state; new.response := old.response; new.responded_at := old.responded_at;
+            end if;
+            return new;
+        end $$
+    """)
+    op.execute(
+        "create trigger keep_to_ones_own before update on forwarding for each row execute function keep_to_ones_own()"
+    )
+    # An umbrella may not change the signal, so it may not lock it either: this does, and tells what lies on its desk. The
+    # signal first, as its hub does: two who come from both sides would wait for each other for ever.
+    op.execute(f"""
+        create function lock_to_answer(given_signal uuid) returns table (version int, state text, response text)
+        language plpgsql volatile security definer set search_path = public, pg_temp as $$
+        begin
+            perform 1 from signal s where s.id = given_signal and s.audience & {MASK} <> 0 for no key update;
+            -- Read after the wait for the lock: within one statement the forwarding would be as it was before it.
+            return query select s.version, f.state, f.response
+                from signal s join forwarding f on f.signal_id = s.id and f.umbrella = {UMBRELLA}
+                where s.id = given_signal and s.audience & {MASK} <> 0;
+        end $$
+    """)
     # Who changed it wrote it: the history of a change is of the one in whose name the transaction runs.
     op.execute(f"""
         create policy adding on signal_history for insert with check (
@@ -203,7 +238,10 @@ def _search() -> None:
     op.execute(f"""
         create function similar_signals(signal_id uuid, most int)
         returns table (id uuid, score real, same_themes text[]) language sql {as_owner} rows 10 as $$
-            with one as (select s.* from signal s where s.id = signal_id),
+            with one as (
+                select s.* from signal s
+                where s.id = signal_id and ({SEES.replace("hub_id", "s.hub_id").replace("audience", "s.audience")})
+            ),
             words as (
                 select to_tsquery('simple', string_agg(quote_literal(lexeme), ' | ')) as query
                 from (select u.lexeme from one, unnest(one.search) u where 'A' = any (u.weights) limit 12) lexemes
@@ -242,8 +280,8 @@ def _change_log() -> None:
             select {POSITION}, 1, n.id, n.version, 1, n.audience, n.hub_id, n.hub_id,
                 {FACTS.format(r="o")}, {FACTS.format(r="n")}
             from new_rows n join old_rows o on o.id = n.id where n.version <> o.version;
-            insert into change {COLUMNS}
-            select {POSITION}, 1, n.id, n.version, 3, o.audience & ~n.audience, null, n.hub_id, {NONE}, {NONE}
+            insert into change {COLUMNS[:-1]}, kept)
+            select {POSITION}, 1, n.id, n.version, 3, o.audience & ~n.audience, null, n.hub_id, {NONE}, {NONE}, n.audience
             from new_rows n join old_rows o on o.id = n.id where o.audience & ~n.audience <> 0;
             return null;
         end $$
@@ -289,6 +327,9 @@ def _log_public(as_owner: str) -> None:
         declare it hub;
         begin
             it := case when tg_op = 'DELETE' then old else new end;
+            if tg_op = 'UPDATE' and old.version = new.version then  -- a loader's finishing touch, no change of the hub
+                return null;
+            end if;
             insert into change (epoch, xact_id, type, resource_key, version, op, audience, owner_hub)
             values ({POSITION}, 3, it.slug, it.version + (tg_op = 'DELETE')::int,
                 case when tg_op = 'DELETE' then 2 else 1 end, 3, it.id);
@@ -328,6 +369,7 @@ def _tables() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("op", sa.SmallInteger(), nullable=False),
         sa.Column("audience", sa.Integer(), nullable=False),
+        sa.Column("kept", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("hub_id", sa.SmallInteger(), nullable=True),
         sa.Column("owner_hub", sa.SmallInteger(), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -481,9 +523,10 @@ def downgrade() -> None:
     op.drop_table("change")
     for function in (
         "log_dataset", "log_hub", "forwarding_answered", "log_signals_removed", "log_signals_changed",
-        "log_signals_added", "follow_new_signal", "follow_signal", "set_child_audience", "set_signal_audience",
+        "log_signals_added", "follow_new_signal", "follow_signal", "set_child_audience", "set_signal_audience", "keep_to_ones_own",
     ):  # fmt: skip
         op.execute(f"drop function {function}() cascade")
+    op.execute("drop function lock_to_answer(uuid)")
     op.execute("drop function forwarding_audience(int, text)")
     op.execute("drop function umbrella_bit(text)")
     op.execute("drop function workfield_mask(text[])")

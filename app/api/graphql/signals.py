@@ -211,10 +211,9 @@ class SignalMutation:
     @strawberry.mutation(description="Change a signal, from the version that you read.")
     async def update_signal(self, info: Info, id: UUID, version: int, changes: SignalChange) -> SignalPayload:
         today = info.context.today
-        fields = _fields(changes, required=("kind", "title", "description", "themes", "region", "visibility", "groups"))
-        if "heard_on" in fields:
-            fields["heard_on"] = fields["heard_on"] or today
-        await write(info, lambda work, actor: signals.change_signal(work, actor, id, fields, version, today))
+        fields = _fields(changes, required=("kind", "title", "themes", "region", "visibility", "heard_on"))
+        weeks = info.context.response_weeks
+        await write(info, lambda work, actor: signals.change_signal(work, actor, id, fields, version, today, weeks))
         return SignalPayload(signal_id=id)
 
     @strawberry.mutation(description="Bring a signal to another status; verification forwards it.")
@@ -269,4 +268,5 @@ def _fields(content: NewSignal | SignalChange, required: tuple[str, ...] = ()) -
     for name in ("themes", "groups", "workfields"):
         if found.get(name) is not None:
             found[name] = tuple(dict.fromkeys(found[name]))
-    return found
+    emptied = {"groups": (), "description": ""}
+    return {name: emptied[name] if value is None and name in emptied else value for name, value in found.items()}

@@ -119,7 +119,12 @@ def _valid(validate: Callable[[Any], Any], value: Any, where: str, faults: list[
         return validate(value)
     except ValidationError as error:
         found = faults_of(error.errors(include_url=False, include_input=False), where)
-        faults.extend(Fault(f.where, f.location or name, f.code, f.detail) for f in found)
+        read_only: frozenset[str] = getattr(getattr(validate, "__self__", None), "read_only", frozenset())
+        for fault in found:
+            code, detail = fault.code, fault.detail
+            if code == "unknown-field" and fault.location in read_only:
+                code, detail = "read-only", "This field cannot be changed here."
+            faults.append(Fault(fault.where, fault.location or name, code, detail))
         return None
 
 

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from app.api.identity import new_id
-from app.api.rest.answers import AsOf, OneQuery, PageQuery, Strict, edge, one, page
+from app.api.rest.answers import (
+    AsOf,
+    Day,
+    OneQuery,
+    PageQuery,
+    Strict,
+    collection,
+    edge,
+    one,
+    page,
+    page_selection,
+)
 from app.api.rest.contract import Collection, Reference, responses
 from app.api.rest.doors import Ask, Door
 from app.api.rest.hubs import HubReference
 from app.api.rest.picks import picks
 from app.api.rest.regions import RegionReference
 from app.api.rest.terms import TermReference
-from app.api.rest.writing import change, create, representation, version_given
+from app.api.rest.writing import change, create, remove, representation, version_given
 from app.domain import signals
 from app.domain.errors import NotFound
-from app.domain.signals import FollowUpKind, ForwardingState, Kind, Scale, Status, Visibility
+from app.domain.signal_rules import (
+    MAX_CODES,
+    MAX_NOTE,
+    MAX_TITLE,
+    FollowUpKind,
+    ForwardingState,
+    Kind,
+    Scale,
+    Status,
+    Visibility,
+)
 
 router = APIRouter(prefix="/v1", tags=["Signals"], route_class=Door)
 
@@ -124,24 +145,24 @@ class SimilarSignal(Reference):
     same_themes: list[str]
 
 
-Title = Annotated[str, Field(max_length=200_000, description=f"At most {signals.MAX_TITLE} characters.")]
-Codes = Annotated[list[Annotated[str, Field(max_length=80)]], Field(max_length=signals.MAX_CODES)]
+Title = Annotated[str, Field(max_length=200_000, description=f"At most {MAX_TITLE} characters.")]
+Codes = Annotated[list[Annotated[str, Field(max_length=80)]], Field(max_length=MAX_CODES)]
 
 
 class SignalFields(Strict):
     kind: Kind = "knelpunt"
     title: Title = ""
-    description: Annotated[str, Field(max_length=200_000)] = ""
+    description: Annotated[str | None, Field(max_length=200_000)] = ""
     themes: Annotated[Codes, Field(examples=[["wachttijden"]])] = []
     workfields: Annotated[
         Codes | None, Field(description="Absent or null: the themes decide. An empty list: cross-cutting.")
     ] = None
     region: Annotated[str, Field(max_length=20, examples=["GG2014"])] = ""
     scale: Scale | None = None
-    groups: Codes = []
+    groups: Codes | None = []
     channel: Annotated[str | None, Field(max_length=80)] = None
-    heardOn: Annotated[date | None, Field(description="By default the day it is received.")] = None
-    peopleCount: int | None = None
+    heardOn: Annotated[Day | None, Field(description="By default the day it is received.")] = None
+    peopleCount: Annotated[int | None, Field(strict=True)] = None
     visibility: Visibility = "network"
 
 
@@ -150,6 +171,8 @@ class NewSignal(SignalFields):
 
     kind: Kind
     title: Title
+    description: Annotated[str, Field(max_length=200_000)] = ""
+    groups: Codes = []
     themes: Annotated[Codes, Field(examples=[["wachttijden"]])]
     region: Annotated[str, Field(max_length=20, examples=["GG2014"])]
     hub: Annotated[str | None, Field(max_length=80, description="Your own hub, when absent.")] = None
@@ -160,17 +183,36 @@ class NewSignal(SignalFields):
 class SignalChange(SignalFields):
     """A merge-patch: fields that are absent stay, null empties."""
 
+    read_only: ClassVar = frozenset(
+        [
+            "id",
+            "hub",
+            "externalId",
+            "status",
+            "workfieldsSource",
+            "demonstration",
+            "version",
+            "createdAt",
+            "updatedAt",
+            "verifiedAt",
+            "forwardings",
+            "followUps",
+        ]
+    )
+
+    heardOn: Day = date.min
+
 
 class Transition(Strict):
     to: Status
-    note: Annotated[str | None, Field(max_length=2000)] = None
+    note: Annotated[str | None, Field(max_length=MAX_NOTE)] = None
     recipients: Annotated[
         list[Annotated[str, Field(max_length=80)]] | None,
         Field(
             max_length=20, description="On verification: umbrellas, instead of those of the workfields; give a reason."
         ),
     ] = None
-    reason: Annotated[str | None, Field(max_length=2000)] = None
+    reason: Annotated[str | None, Field(max_length=MAX_NOTE)] = None
 
 
 class Answer(Strict):
@@ -180,7 +222,7 @@ class Answer(Strict):
 
 class NewFollowUp(Strict):
     kind: FollowUpKind
-    on: date
+    on: Day
     summary: Annotated[str, Field(max_length=200_000)]
     public: bool = False
 
@@ -200,7 +242,7 @@ class SignalsQuery(PageQuery):
     kind: Kind | None = None
     status: Status | None = None
     visibility: Visibility | None = None
-    updatedSince: datetime | None = None
+    updatedSince: AwareDatetime | None = None
     q: Annotated[
         str | None, Field(min_length=1, max_length=200, description="Dutch full text, over the best 2,000 matches.")
     ] = None
@@ -251,12 +293,12 @@ async def add_signal(asking: Ask, body: NewSignal) -> Response:
 async def change_signal(asking: Ask, id: UUID, body: SignalChange) -> Response:
     version, today = version_given(asking), asking.services.today()
     changes = _fields(body, body.model_fields_set)
-    if "heard_on" in changes:
-        changes["heard_on"] = changes["heard_on"] or today
     return await change(
         asking,
         representation(asking, "signal", SIGNAL, {"id": id}),
-        lambda work: signals.change_signal(work, asking.asked.actor, id, changes, version, today),
+        lambda work: signals.change_signal(
+            work, asking.asked.actor, id, changes, version, today, asking.services.response_weeks
+        ),
     )
 
 
@@ -269,9 +311,11 @@ async def change_signal(asking: Ask, id: UUID, body: SignalChange) -> Response:
 )
 async def delete_signal(asking: Ask, id: UUID) -> Response:
     version = version_given(asking)
-    async with asking.services.writing(asking.asked.actor) as work:
-        await signals.delete_signal(work, asking.asked.actor, id, version)
-    return Response(status_code=204)
+    return await remove(
+        asking,
+        representation(asking, "signal", SIGNAL, {"id": id}),
+        lambda work: signals.delete_signal(work, asking.asked.actor, id, version),
+    )
 
 
 @router.post(
@@ -337,10 +381,13 @@ async def add_follow_up(asking: Ask, id: UUID, body: NewFollowUp) -> Response:
     responses=responses(Collection[SignalVersion], missing=True),
 )
 async def read_history(asking: Ask, id: UUID, query: Annotated[PageQuery, Query()]) -> Response:
-    response = await page(asking, "signal-version", VERSION, query, {"signal": id})
-    if response.body == b'{"items":[],"next":null}' and query.cursor is None:
+    selection = page_selection(asking, "signal-version", VERSION, query, {"signal": id})
+    (answer,) = await asking.services.library.read(
+        [selection], actor=asking.asked.actor, language=asking.asked.language
+    )
+    if answer.body in (None, b"[]") and query.cursor is None:
         raise NotFound(signals.NOT_THERE)
-    return response
+    return collection(asking, answer.body or b"[]", answer.next)
 
 
 @router.get(
@@ -361,4 +408,5 @@ def _fields(body: SignalFields, names: set[str]) -> dict[str, Any]:
     for name in ("themes", "groups", "workfields"):
         if found.get(name) is not None:
             found[name] = tuple(dict.fromkeys(found[name]))
-    return found
+    emptied = {"groups": (), "description": ""}
+    return {name: emptied[name] if value is None and name in emptied else value for name, value in found.items()}

@@ -48,15 +48,29 @@ async def change(
 ) -> Response:
     """Runs the use case in one transaction and answers with the resource as it is after it."""
     async with asking.services.writing(asking.asked.actor) as work:
-        try:
-            outcome = await act(work)
-        except Stale as error:
-            present = await work.read(selection, asking.asked.language)
-            if present.version is not None:  # a part, such as a member, goes by the version of its whole
-                error.extra["currentETag"] = etag(present.body or b"", present.version)
-            raise
+        outcome = await _with_present_tag(asking, work, selection, act)
         answer = await work.read(selection, asking.asked.language)
     return shown(asking, answer, status(outcome))
+
+
+async def remove(asking: Asking, selection: Selection, act: Callable[[Work], Awaitable[Any]]) -> Response:
+    """Runs a use case that takes the resource away."""
+    async with asking.services.writing(asking.asked.actor) as work:
+        await _with_present_tag(asking, work, selection, act)
+    return Response(status_code=204)
+
+
+async def _with_present_tag(
+    asking: Asking, work: Work, selection: Selection, act: Callable[[Work], Awaitable[Any]]
+) -> Any:
+    """What `act` gives; a stale version is told with the ETag of the resource as it is."""
+    try:
+        return await act(work)
+    except Stale as error:
+        present = await work.read(selection, asking.asked.language)
+        if present.version is not None:  # a part, such as a member, goes by the version of its whole
+            error.extra["currentETag"] = etag(present.body or b"", present.version)
+        raise
 
 
 async def create(

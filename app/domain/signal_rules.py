@@ -1,0 +1,137 @@
+"""What a signal must be before it is kept: its texts, codes and dates, every fault told at once; and its differences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from app.domain.errors import Faults
+from app.domain.privacy import check as check_privacy
+from app.domain.routing import concerned_workfields
+from app.domain.work import Work
+
+if TYPE_CHECKING:
+    from app.domain.signals import Signal
+
+Kind = Literal["knelpunt", "behoefte", "oplossing", "goed-voorbeeld", "ervaring"]
+Status = Literal["draft", "submitted", "verified", "closed", "withdrawn"]
+Visibility = Literal["hub", "network", "public"]
+Scale = Literal["wijk", "lokaal", "regionaal", "landelijk"]
+ForwardingState = Literal["forwarded", "acknowledged", "on-agenda", "answered", "declined"]
+FollowUpKind = Literal["meeting", "training", "question", "advice", "none"]
+
+# From each status to those that may follow it.
+TRANSITIONS: dict[str, tuple[str, ...]] = {
+    "draft": ("submitted", "withdrawn"),
+    "submitted": ("verified", "withdrawn"),
+    "verified": ("closed", "withdrawn"),
+    "closed": (),
+    "withdrawn": (),
+}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+MAX_TITLE = 200
+MAX_DESCRIPTION = 10_000
+MAX_NOTE = 2_000
+MAX_CODES = 10
+MAX_PEOPLE = 1_000_000
+
+
+async def checked(work: Work, signal: Signal, today: date) -> Signal:
+    """The signal with its workfields decided. Raises `Invalid` with every fault at once."""
+    faults = Faults()
+    check_text("title", signal.title, MAX_TITLE, faults, required=True)
+    check_text("description", signal.description, MAX_DESCRIPTION, faults)
+    for name, known in (("kind", Kind), ("visibility", Visibility), ("status", Status)):
+        _check_code(name, getattr(signal, name), get_args(known), faults)
+    if signal.scale is not None:
+        _check_code("scale", signal.scale, get_args(Scale), faults)
+    if not signal.themes:
+        faults.add("body", "themes", "required", "Name at least one theme.")
+    if signal.people_count is not None and not 0 < signal.people_count <= MAX_PEOPLE:
+        faults.add("body", "peopleCount", "out-of-range", f"A number from 1 to {MAX_PEOPLE}, or nothing.")
+    if signal.heard_on > today:
+        faults.add("body", "heardOn", "date-in-future", "A signal has been heard already.")
+    elif signal.heard_on.year < 2016:
+        faults.add("body", "heardOn", "date-before-first-edition", "Regions are known from 2016-01-01 on.")
+    if signal.external_id is not None and not (signal.external_id.strip() and signal.external_id.isprintable()):
+        faults.add("body", "externalId", "invalid-value", "An external id is printable characters, at least one.")
+    await _check_codes(work, signal, faults)
+    faults.raise_if_any()
+    known_terms = await work.signals.routing()
+    concerned, source = concerned_workfields(
+        signal.workfields, signal.themes, known_terms.hints, known_terms.workfields
+    )
+    # In the order of the vocabulary, so that naming the same fields in another order is no change.
+    given = concerned if source == "given" else signal.workfields
+    return replace(signal, workfields=given, concerned=concerned, workfields_source=source)
+
+
+async def _check_codes(work: Work, signal: Signal, faults: Faults) -> None:
+    for name, vocabulary, codes in (
+        ("themes", "theme", signal.themes),
+        ("workfields", "workfield", signal.workfields or ()),
+        ("groups", "participant-group", signal.groups),
+        ("channel", "channel", (signal.channel,) if signal.channel is not None else ()),
+    ):
+        if len(codes) > MAX_CODES:
+            faults.add("body", name, "too-many", f"At most {MAX_CODES}.")
+            continue
+        unknown = await work.codes.unknown_terms(vocabulary, codes) if codes else set()
+        for index, code in enumerate(codes):
+            if code in unknown:
+                location = name if name == "channel" else f"{name}[{index}]"
+                faults.add(
+                    "body", location, "unknown-code", f"There is no {vocabulary.replace('-', ' ')} with this code."
+                )
+    if not await work.codes.regions_on([signal.region], signal.heard_on):
+        faults.add("body", "region", "unknown-code", "There is no region with this code on the day it was heard.")
+
+
+def _check_code(name: str, value: str, known: Sequence[str], faults: Faults) -> None:
+    if value not in known:
+        faults.add("body", name, "unknown-code", f"One of {', '.join(known)}.")
+
+
+def check_text(name: str, value: str, longest: int, faults: Faults, *, required: bool = False) -> None:
+    """Length, control characters, personal data: every free text passes here."""
+    if required and not value.strip():
+        faults.add("body", name, "required", "This cannot be empty.")
+    if len(value) > longest:
+        faults.add("body", name, "too-long", f"At most {longest} characters.")
+    elif _CONTROL.search(value):
+        faults.add("body", name, "control-character", "Control characters are not accepted.")
+    else:
+        check_privacy({name: value}, faults)
+
+
+def differences(before: Signal | None, after: Signal) -> dict[str, Any]:
+    """Field → from, to, for what is different; all that was filled in of a new signal.
+
+    Of workfields those that it concerns: a change of themes may change them too.
+    """
+    found = {}
+    for item in fields(after):
+        if item.name in _NOT_CONTENT:
+            continue
+        old, new = getattr(before, item.name, None), getattr(after, item.name)
+        if old != new and not (before is None and new in ((), "", False)):
+            found[_SHOWN_AS.get(item.name, _camel(item.name))] = [_plain(old), _plain(new)]
+    return found
+
+
+_NOT_CONTENT = frozenset({"id", "hub", "version", "workfields"})
+_SHOWN_AS = {"concerned": "workfields"}
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.capitalize() for part in tail)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return value.isoformat() if isinstance(value, date) else value
