@@ -40,7 +40,8 @@ async def capture(
     read = PostgresReader.read
 
     async def watched(self: PostgresReader, selections: Any, *, actor: Any, language: Any) -> Any:
-        statement = self.statement(tuple(s.shape for s in selections), language)
+        known = actor.role != "anonymous"
+        statement = self.statement(tuple(s.shape for s in selections), language, known=known)
         answers = await read(self, selections, actor=actor, language=language)
         seen.append((statement.sql, self.arguments(statement, selections, actor), answers))
         return answers

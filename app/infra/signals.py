@@ -6,19 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     Date,
     DateTime,
     Float,
     FromClause,
     Integer,
     Numeric,
+    Select,
     Text,
     Uuid,
     and_,
     case,
     cast,
     column,
-    exists,
     func,
     literal_column,
     null,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     true,
 )
 
+from app.domain.routing import CROSS_CUTTING
 from app.infra.hubs import hub_edge
 from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View, Walk
 from app.infra.regions import valid
@@ -35,7 +37,6 @@ from app.infra.tables import hub, membership, region, region_period, term
 from app.infra.terms import term_edge, term_rows
 from app.infra.times import moment
 
-CROSS_CUTTING = "werkveldoverstijgend"
 MOST_MATCHES = 2000
 
 
@@ -111,20 +112,16 @@ def _array(value: Expression) -> Expression:
     return func.string_to_array(value, literal_column("' '"))
 
 
-def _themes(cx: Context, code: Expression) -> FromClause:
+def _themes(cx: Context, code: Expression) -> Select[*tuple[Any, ...]]:
     """The theme and its children."""
     t = term.alias()
-    return (
-        select(t.c.code.label("key"))
-        .where(t.c.vocabulary == literal_column("'theme'"), or_(t.c.code == code, t.c.parent == code))
-        .subquery()
+    return select(t.c.code.label("key")).where(
+        t.c.vocabulary == literal_column("'theme'"), or_(t.c.code == code, t.c.parent == code)
     )
 
 
 def _of_theme(cx: Context, row: Any, code: Expression) -> Expression:
-    t = signal_theme.alias()
-    themes = select(_themes(cx, code).c.key)
-    return exists().where(t.c.signal_id == row.id, t.c.theme.in_(themes))
+    return row.themes.op("&&")(func.array(_themes(cx, code).scalar_subquery(), type_=ARRAY(Text)))  # type: ignore[no-any-return]
 
 
 def _by_theme(cx: Context, row: FromClause, key: Expression) -> tuple[FromClause | None, Expression]:
@@ -132,7 +129,7 @@ def _by_theme(cx: Context, row: FromClause, key: Expression) -> tuple[FromClause
     return row.join(t, t.c.signal_id == row.c.id), t.c.theme == key
 
 
-def _touching(cx: Context, code: Expression) -> FromClause:
+def _touching(cx: Context, code: Expression) -> Select[*tuple[Any, ...]]:
     """Regions of any scheme that share a municipality with the one of this code, on the date."""
     mine, other, r = membership.alias(), membership.alias(), region.alias()
     return (
@@ -142,12 +139,11 @@ def _touching(cx: Context, code: Expression) -> FromClause:
         )
         .where(r.c.code == code, valid(mine.c, cx), valid(other.c, cx))
         .distinct()
-        .subquery()
     )
 
 
 def _of_region(cx: Context, row: Any, code: Expression) -> Expression:
-    return row.region_id.in_(select(_touching(cx, code).c.key))  # type: ignore[no-any-return]
+    return row.region_id.in_(_touching(cx, code))  # type: ignore[no-any-return]
 
 
 def _by_region(cx: Context, row: FromClause, key: Expression) -> tuple[FromClause | None, Expression]:
@@ -217,9 +213,10 @@ SIGNAL = View(
     filters={
         "id": Filter(lambda cx, r, v: r.id == v, Uuid()),
         "hub": Filter(_of_hub, codes="hub"),
+        # Of two that are walked the first is: a region is narrower than a theme.
+        "region": Filter(_of_region, codes="region", walk=Walk(_touching, _by_region)),
         "theme": Filter(_of_theme, codes="theme", walk=Walk(_themes, _by_theme)),
         "workfield": Filter(_of_workfield, codes="workfield"),
-        "region": Filter(_of_region, codes="region", walk=Walk(_touching, _by_region)),
         "kind": Filter(lambda cx, r, v: r.kind == v),
         "status": Filter(lambda cx, r, v: r.status == v),
         "visibility": Filter(lambda cx, r, v: r.visibility == v),
@@ -229,6 +226,7 @@ SIGNAL = View(
     sorts=_SORTS,
     version=lambda r: r.version,
     order="-createdAt",
+    finds="q",
 )
 
 SIGNAL_PARTS = (
