@@ -175,23 +175,53 @@ def reference_import(
 
 
 @demo.command("load")
-def demo_load() -> None:
+def demo_load(
+    signals: Annotated[int, typer.Option(min=0, help="Generate this many signals as well, up to millions.")] = 0,
+) -> None:
     """Load the demonstration network: clearly marked, removed by `demo clear`."""
     from app.infra import demonstration
 
     with _told():
         added = asyncio.run(_with_owner(Settings(), demonstration.load))
-    say.print("Demonstration network loaded." if added else "The demonstration network was there already.")
+        say.print("Demonstration network loaded." if added else "The demonstration network was there already.")
+        if signals:
+            _generate(signals)
+
+
+def _generate(count: int) -> None:
+    import time
+
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    from app.infra import demonstration_volume
+
+    bar = Progress(
+        TextColumn("signals"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=say, transient=True
+    )
+    began = time.perf_counter()
+    with bar:
+        task = bar.add_task("signals", total=count)
+
+        def show(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of)
+
+        added = asyncio.run(_with_owner(Settings(), lambda c: demonstration_volume.generate(c, count, show)))
+    lasted = time.perf_counter() - began
+    if added:
+        say.print(f"{count:,} signals generated in {lasted:.0f} s, {count / lasted:,.0f} a second.")
+    else:
+        say.print("There are generated signals already. Remove them by `knooppunt demo clear` first.")
 
 
 @demo.command("clear")
 def demo_clear() -> None:
-    """Remove exactly the demonstration network."""
-    from app.infra import demonstration
+    """Remove exactly the demonstration network, its signals included."""
+    from app.infra import demonstration, demonstration_volume
 
     with _told():
+        signals = asyncio.run(_with_owner(Settings(), demonstration_volume.clear))
         gone = asyncio.run(_with_owner(Settings(), demonstration.clear))
-    say.print(f"Removed {gone} demonstration hubs and organisations.")
+    say.print(f"Removed {signals:,} demonstration signals, {gone} demonstration hubs and organisations.")
 
 
 @client.command("create")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.infra.prepare import Addresses
-from app.infra.reader import PostgresReader
+from app.infra.reader import PostgresReader, narrowed
 from app.main import create_app
 from app.settings import Settings
 from bench.cases import Case
@@ -40,10 +40,11 @@ async def capture(
     read = PostgresReader.read
 
     async def watched(self: PostgresReader, selections: Any, *, actor: Any, language: Any) -> Any:
+        asked = [narrowed(selection, actor) for selection in selections]
         known = actor.role != "anonymous"
-        statement = self.statement(tuple(s.shape for s in selections), language, known=known)
+        statement = self.statement(tuple(s.shape for s in asked), language, known=known)
         answers = await read(self, selections, actor=actor, language=language)
-        seen.append((statement.sql, self.arguments(statement, selections, actor), answers))
+        seen.append((statement.sql, self.arguments(statement, asked, actor), answers))
         return answers
 
     app: Any = create_app(settings, addresses)

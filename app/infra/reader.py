@@ -8,6 +8,7 @@ import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from app.infra.database import Database
 from app.infra.projection import Key, Projection, Statement
 
 MOST_STATEMENTS = 300  # 50 kB each with the shape that leads to it; a connection prepares as many
+SHARED = ("verified", "closed")
 _INVALID_CURSOR = "This cursor is not one of ours, belongs to another question, or is too old. Start again without it."
 
 
@@ -70,6 +72,7 @@ class PostgresReader:
 
     async def read(self, selections: Sequence[Selection], *, actor: Actor, language: Language) -> list[Answer]:
         """See the port."""
+        selections = [narrowed(selection, actor) for selection in selections]
         statement = self.statement(tuple(s.shape for s in selections), language, known=actor.role != "anonymous")
         row = await self._database.row(statement.sql, *self.arguments(statement, selections, actor))
         assert row is not None
@@ -111,6 +114,22 @@ class PostgresReader:
         parts = self._signer.parts(selection.after or "", bind)
         for index, (key, part) in enumerate(zip(keys, parts, strict=True)):
             values[f"{prefix}c{index}"] = _typed(key, part)
+
+
+def narrowed(selection: Selection, actor: Actor) -> Selection:
+    """What only its own hub may see is sought with that hub alone, and for anybody else nowhere: finding nothing among a
+    million signals took 0.6 s."""
+    shape = selection.shape
+    if shape.noun != "signal" or not shape.filters:
+        return selection
+    given = {name: selection.values[index] for name, index in shape.filters}
+    if given.get("status", "verified") in SHARED and given.get("visibility", "public") in ("network", "public"):
+        return selection
+    own = (actor.hub or "") if actor.role == "hub" else ""
+    hub = own if given.get("hub", own) == own else ""
+    kept = tuple(item for item in shape.filters if item[0] != "hub")
+    shape = replace(shape, filters=(*kept, ("hub", len(selection.values))))
+    return replace(selection, shape=shape, values=(*selection.values, hub))
 
 
 def _typed(key: Key, part: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import (
     ARRAY,
@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from app.domain.routing import CROSS_CUTTING
+from app.domain.signal_rules import Kind
 from app.infra.hubs import hub_edge
 from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View, Walk
 from app.infra.regions import valid
@@ -97,7 +98,14 @@ def _highlight(cx: Context, row: Any) -> Expression:
 
 
 def _of_hub(cx: Context, row: Any, slug: Expression) -> Expression:
-    return row.hub_id == select(hub.c.id).where(hub.c.slug == slug).scalar_subquery()  # type: ignore[no-any-return]
+    """Nobody's hub is the empty one: that is seen before anything is scanned."""
+    mine = select(hub.c.id).where(hub.c.slug == slug).scalar_subquery()
+    return and_(row.hub_id == mine, slug != literal_column("''"))
+
+
+def _known(value: Expression, codes: Any) -> Expression:
+    """A code that nothing can have is answered without a scan of everything (0.6 s at a million)."""
+    return value.in_([literal_column(f"'{code}'") for code in get_args(codes)])
 
 
 def _of_workfield(cx: Context, row: Any, code: Expression) -> Expression:
@@ -213,11 +221,12 @@ SIGNAL = View(
     filters={
         "id": Filter(lambda cx, r, v: r.id == v, Uuid()),
         "hub": Filter(_of_hub, codes="hub"),
-        # Of two that are walked the first is: a region is narrower than a theme.
-        "region": Filter(_of_region, codes="region", walk=Walk(_touching, _by_region)),
+        # Of two that are walked the first is. A region is touched by its province and more, a theme has few children:
+        # a rare theme in a small municipality took 436 ms by its regions, 30 by its theme.
         "theme": Filter(_of_theme, codes="theme", walk=Walk(_themes, _by_theme)),
+        "region": Filter(_of_region, codes="region", walk=Walk(_touching, _by_region)),
         "workfield": Filter(_of_workfield, codes="workfield"),
-        "kind": Filter(lambda cx, r, v: r.kind == v),
+        "kind": Filter(lambda cx, r, v: and_(r.kind == v, _known(v, Kind))),
         "status": Filter(lambda cx, r, v: r.status == v),
         "visibility": Filter(lambda cx, r, v: r.visibility == v),
         "updatedSince": Filter(lambda cx, r, v: r.updated_at >= v, DateTime(timezone=True)),
