@@ -16,6 +16,10 @@ from app.domain.signal_rules import (
     TRANSITIONS,
     FollowUpKind,
     ForwardingState,
+    Kind,
+    Scale,
+    Status,
+    Visibility,
     check_text,
     checked,
     differences,
@@ -297,3 +301,6 @@ async def _recipients(work: Work, signal: Signal, step: Step) -> tuple[str, ...]
         faults.add("body", "reason", "required", "Say why this goes to others than the workfields say.")
     faults.raise_if_any()
     return tuple(dict.fromkeys(step.recipients))
+
+
+__all__ = ["TRANSITIONS", "FollowUp", "Kind", "Scale", "Signal", "Status", "Step", "Visibility"]
