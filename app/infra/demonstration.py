@@ -11,6 +11,8 @@ from app.domain.access import Actor
 from app.domain.hubs import Hub, Member, create_hub, put_member
 from app.domain.reference import Area
 from app.domain.text import fold
+from app.infra.demonstration_signals import load_signals
+from app.infra.demonstration_volume import clear as clear_signals
 from app.infra.loading import hold_writers, new_id, take_turn
 from app.infra.work import plain_work
 
@@ -33,7 +35,7 @@ async def load(connection: asyncpg.Connection) -> bool:
     async with connection.transaction():
         await take_turn(connection)
         if await connection.fetchval("select 1 from hub where slug = $1", ZOETERMEER):
-            return False
+            return await load_signals(connection) > 0
         ids = {}
         for key, name, type_, side, strand, workfield, region in ORGANISATIONS:
             ids[key] = await connection.fetchval(
@@ -45,6 +47,7 @@ async def load(connection: asyncpg.Connection) -> bool:
                 "insert into organisation_region select $1, id from region where code = $2", ids[key], region
             )
         await _zoetermeer(connection, ids)
+        await load_signals(connection)
     return True
 
 
@@ -82,6 +85,7 @@ async def _zoetermeer(connection: asyncpg.Connection, ids: dict[str, UUID]) -> N
 
 async def clear(connection: asyncpg.Connection) -> int:
     """Removes exactly what `load` added, and what was made of it; the number of hubs and organisations."""
+    await clear_signals(connection)
     async with connection.transaction():
         await take_turn(connection)
         await hold_writers(connection)
