@@ -82,6 +82,18 @@ class House:
         self._await(self.service, f"http://127.0.0.1:{self.service_port}/readyz")
         return time.perf_counter() - began
 
+    def serve_on(self, addresses: Addresses) -> None:
+        """Starts the service on a database that is ready."""
+        environment = self.environment(PORT=str(self.service_port), DATABASE_URL=addresses.service)
+        self.service = self._start(["-m", "app.cli", "serve"], environment)
+        self._await(self.service, f"http://127.0.0.1:{self.service_port}/readyz")
+
+    def stop_sides(self) -> None:
+        """Stops the service and the limit."""
+        for process in (self.service, self.limit):
+            if process is not None:
+                _stop(process)
+
     def stop_service(self) -> None:
         if self.service is not None:
             _stop(self.service)
