@@ -22,10 +22,14 @@ from app.settings import Settings
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Knooppunt: hubs, regions and signals.")
 reference = typer.Typer(no_args_is_help=True, help="Reference data: regions, themes, ladders.")
 demo = typer.Typer(no_args_is_help=True, help="The demonstration network.")
+signal = typer.Typer(no_args_is_help=True, help="Signals.")
+epoch = typer.Typer(no_args_is_help=True, help="Epochs of the change log.")
 client = typer.Typer(no_args_is_help=True, help="API clients and their tokens.")
 openapi = typer.Typer(no_args_is_help=True, help="The published contracts.")
 app.add_typer(reference, name="reference")
 app.add_typer(demo, name="demo")
+app.add_typer(signal, name="signal")
+app.add_typer(epoch, name="epoch")
 app.add_typer(client, name="client")
 app.add_typer(openapi, name="openapi")
 
@@ -113,13 +117,17 @@ def migrate(to: Annotated[str, typer.Option(help="Revision to go to; older ones 
 
 
 def _migrate(settings: Settings, to: str = "head", wait_seconds: float = 60) -> bool:
+    from app.infra.epochs import keep_epoch
     from app.infra.migrating import migrate as run
     from app.infra.migrating import service_role
     from app.infra.prepare import running_database
 
     with running_database(settings) as addresses:
         role = addresses.role or service_role(addresses.service, addresses.owner)
-        return asyncio.run(run(addresses.owner, role, to, wait_seconds))
+        changed = asyncio.run(run(addresses.owner, role, to, wait_seconds))
+        if to == "head" and asyncio.run(_with_owner(settings, keep_epoch)):
+            say.print("Another cluster than the change log was written in: a new epoch begins.")
+        return changed
 
 
 async def _with_owner(settings: Settings, act: Any) -> Any:
@@ -222,6 +230,26 @@ def demo_clear() -> None:
         signals = asyncio.run(_with_owner(Settings(), demonstration_volume.clear))
         gone = asyncio.run(_with_owner(Settings(), demonstration.clear))
     say.print(f"Removed {signals:,} demonstration signals, {gone} demonstration hubs and organisations.")
+
+
+@signal.command("purge")
+def signal_purge(id: Annotated[UUID, typer.Argument(help="Id of the signal.")]) -> None:  # noqa: A002 - what it is called
+    """Remove the content of a signal everywhere, its history included; a tombstone stays. Also after it was deleted."""
+    from app.infra.purging import purge_signal
+
+    with _told():
+        asyncio.run(_with_owner(Settings(), lambda c: purge_signal(c, id)))
+    say.print("Purged. Backups and copies outside this database are yours to clear.")
+
+
+@epoch.command("bump")
+def epoch_bump() -> None:
+    """Begin a new epoch of the change log: after a restore of the files of the database."""
+    from app.infra.epochs import bump_epoch
+
+    with _told():
+        number = asyncio.run(_with_owner(Settings(), bump_epoch))
+    say.print(f"Epoch {number} began.")
 
 
 @client.command("create")

@@ -102,12 +102,17 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         "data_version",
         "instance_secret",
         "alembic_version",
+        "change",
+        "epoch",
+        "signal_theme",
     }
     assert {name for name, what in rights.items() if what == "select"} == read_only
     assert {name: what for name, what in rights.items() if what != "select"} == {
         **dict.fromkeys(PARTS, "delete insert select update"),
         **dict.fromkeys(("hub", "organisation", "region"), "insert select"),
-        **dict.fromkeys(("organisation_region", "region_period", "membership", "idempotency"), "delete insert select"),
+        **dict.fromkeys(("organisation_region", "region_period", "membership", "idempotency", "forwarding"), "delete insert select"),
+        **dict.fromkeys(("signal", "follow_up"), "delete insert select update"),
+        "signal_history": "insert select",
     }
     columns = await owner.fetch("""
         select table_name, column_name from information_schema.role_column_grants
