@@ -38,7 +38,7 @@ from app.infra.tables import hub, membership, region, region_period, term
 from app.infra.terms import term_edge, term_rows
 from app.infra.times import moment
 
-MOST_MATCHES = 2000
+MOST_MATCHES = 1000
 
 
 def _signals(cx: Context, given: Mapping[str, Expression]) -> Rows:

@@ -221,7 +221,11 @@ POSITION = "(select max(id) from epoch), pg_current_xact_id()::text::bigint"
 
 def _search() -> None:
     """Full text and likeness use operators that are not leakproof: under row-level security they would filter row by row.
-    So they run as the owner, apply the rule of audience themselves, and give ids; what is shown is read again under it."""
+    So they run as the owner, apply the rule of audience themselves, and give ids; what is shown is read again under it.
+
+    Of a common word the newest thousand count: without an order those were the oldest, and a word in every fifth of a
+    million signals took 254 ms instead of 29.
+    """
     as_owner = "stable security definer set search_path = public, pg_temp"
     op.execute(f"""
         create function signal_candidates(words text, most int)
@@ -230,7 +234,7 @@ def _search() -> None:
             from (
                 select s.id, s.search from signal s
                 where s.search @@ websearch_to_tsquery('dutch', words) and ({SEES.replace("hub_id", "s.hub_id").replace("audience", "s.audience")})
-                limit 5000
+                order by s.id desc limit 1000
             ) found
             order by 2 desc, 1 desc limit most
         $$
