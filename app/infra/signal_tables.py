@@ -59,7 +59,7 @@ signal = Table(
     UniqueConstraint("hub_id", "external_id"),
     CheckConstraint("people_count > 0", name="people_count"),
     Index("ix_signal_hub_id", "hub_id", text("id desc")),
-    Index("ix_signal_region_id", "region_id", text("id desc")),
+    Index("ix_signal_region_id", "region_id", text("id desc"), postgresql_include=["audience", "hub_id"]),
     Index("ix_signal_updated_at", text("updated_at desc"), text("id desc")),
     Index("ix_signal_heard_on", text("heard_on desc"), text("id desc")),
     Index("ix_signal_search", "search", postgresql_using="gin"),
