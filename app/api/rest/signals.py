@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, Field
 
 from app.api.identity import new_id
@@ -145,6 +145,7 @@ class SimilarSignal(Reference):
     same_themes: list[str]
 
 
+SignalId = Annotated[UUID, Path(description="Id of the signal.")]
 Title = Annotated[str, Field(max_length=200_000, description=f"At most {MAX_TITLE} characters.")]
 Codes = Annotated[list[Annotated[str, Field(max_length=80)]], Field(max_length=MAX_CODES)]
 
@@ -239,10 +240,12 @@ class SignalsQuery(PageQuery):
     region: Annotated[
         str | None, Field(max_length=20, description="Signals of regions, of any scheme, that meet this one.")
     ] = None
-    kind: Kind | None = None
-    status: Status | None = None
-    visibility: Visibility | None = None
-    updatedSince: AwareDatetime | None = None
+    kind: Annotated[Kind | None, Field(description="Kind of signal.")] = None
+    status: Annotated[Status | None, Field(description="Others than its hub see `verified` and `closed` alone.")] = None
+    visibility: Annotated[Visibility | None, Field(description="How far its hub shares it.")] = None
+    updatedSince: Annotated[
+        AwareDatetime | None, Field(description="Changed at this time or later, with its offset.")
+    ] = None
     q: Annotated[
         str | None, Field(min_length=1, max_length=200, description="Dutch full text, over the best 2,000 matches.")
     ] = None
@@ -269,7 +272,7 @@ async def list_signals(asking: Ask, query: Annotated[SignalsQuery, Query()]) -> 
 
 
 @router.get("/signals/{id}", summary="Read a signal", responses=responses(Signal, missing=True))
-async def read_signal(asking: Ask, id: UUID, query: Annotated[OneQuery, Query()]) -> Response:
+async def read_signal(asking: Ask, id: SignalId, query: Annotated[OneQuery, Query()]) -> Response:
     return await one(asking, "signal", SIGNAL, query, {"id": id})
 
 
@@ -290,7 +293,7 @@ async def add_signal(asking: Ask, body: NewSignal) -> Response:
 
 
 @router.patch("/signals/{id}", summary="Change a signal", responses=responses(Signal, missing=True, writes=True))
-async def change_signal(asking: Ask, id: UUID, body: SignalChange) -> Response:
+async def change_signal(asking: Ask, id: SignalId, body: SignalChange) -> Response:
     version, today = version_given(asking), asking.services.today()
     changes = _fields(body, body.model_fields_set)
     return await change(
@@ -309,7 +312,7 @@ async def change_signal(asking: Ask, id: UUID, body: SignalChange) -> Response:
     status_code=204,
     responses={204: {"description": "Done."}, 404: {"description": "Not there, or not yours to see."}},
 )
-async def delete_signal(asking: Ask, id: UUID) -> Response:
+async def delete_signal(asking: Ask, id: SignalId) -> Response:
     version = version_given(asking)
     return await remove(
         asking,
@@ -324,7 +327,7 @@ async def delete_signal(asking: Ask, id: UUID) -> Response:
     description="Verification forwards it to the umbrellas concerned.",
     responses=responses(Signal, missing=True, writes=True),
 )
-async def step_signal(asking: Ask, id: UUID, body: Transition) -> Response:
+async def step_signal(asking: Ask, id: SignalId, body: Transition) -> Response:
     version = version_given(asking)
     recipients = None if body.recipients is None else tuple(body.recipients)
     step = signals.Step(body.to, body.note, recipients, body.reason)
@@ -345,8 +348,8 @@ async def step_signal(asking: Ask, id: UUID, body: Transition) -> Response:
 )
 async def answer_forwarding(
     asking: Ask,
-    id: UUID,
-    umbrella: Annotated[str, Field(max_length=80)],
+    id: SignalId,
+    umbrella: Annotated[str, Path(max_length=80, description="Code of the umbrella.", examples=["mind"])],
     body: Answer,
 ) -> Response:
     version = version_given(asking)
@@ -364,7 +367,7 @@ async def answer_forwarding(
     summary="Record what the hub did with a signal",
     responses=responses(Signal, missing=True, writes=True),
 )
-async def add_follow_up(asking: Ask, id: UUID, body: NewFollowUp) -> Response:
+async def add_follow_up(asking: Ask, id: SignalId, body: NewFollowUp) -> Response:
     version = version_given(asking)
     item = signals.FollowUp(new_id(), body.kind, body.on, body.summary, body.public)
     return await change(
@@ -380,7 +383,7 @@ async def add_follow_up(asking: Ask, id: UUID, body: NewFollowUp) -> Response:
     description="For its own hub; survives deletion.",
     responses=responses(Collection[SignalVersion], missing=True),
 )
-async def read_history(asking: Ask, id: UUID, query: Annotated[PageQuery, Query()]) -> Response:
+async def read_history(asking: Ask, id: SignalId, query: Annotated[PageQuery, Query()]) -> Response:
     selection = page_selection(asking, "signal-version", VERSION, query, {"signal": id})
     (answer,) = await asking.services.library.read(
         [selection], actor=asking.asked.actor, language=asking.asked.language
@@ -395,7 +398,7 @@ async def read_history(asking: Ask, id: UUID, query: Annotated[PageQuery, Query(
     summary="List signals about the same matter in other hubs",
     responses=responses(Collection[SimilarSignal], missing=True),
 )
-async def list_similar(asking: Ask, id: UUID, query: Annotated[AsOfQuery, Query()]) -> Response:
+async def list_similar(asking: Ask, id: SignalId, query: Annotated[AsOfQuery, Query()]) -> Response:
     return await edge(asking, "signal", {"id": id}, "similar", picks(SIMILAR), {}, query.as_of)
 
 

@@ -154,7 +154,7 @@ async def test_a_question_that_cannot_be_answered_is_refused_in_words(api, query
 
 
 async def test_cross_cutting_is_a_question_of_its_own_also_where_nothing_is_found(api):
-    response = await api.get("/v1/signals?workfield=werkveldoverstijgend&hub=zeeland")
+    response = await api.get("/v1/signals?workfield=werkveldoverstijgend&status=draft")
     assert (response.status_code, response.json()["items"]) == (200, [])
 
 
