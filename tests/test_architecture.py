@@ -62,9 +62,8 @@ def test_every_package_of_the_app_has_its_place_in_the_layers():
 )
 def test_a_noun_has_the_same_file_name_in_every_ring(noun):
     rings = {ring for ring in ("api/graphql", "domain", "infra") if (APP / ring / f"{noun}.py").exists()}
-    # Vocabularies and regions are data without rules of their own; a location is a root field of the regions.
-    without = {"terms": {"domain"}, "regions": {"domain"}, "locations": {"api/graphql"}}.get(noun, set())
-    assert rings == {"api/graphql", "domain", "infra"} - without
+    # Vocabularies and regions are data without rules of their own.
+    assert rings == {"api/graphql", "domain", "infra"} - ({"domain"} if noun in ("terms", "regions") else set())
 
 
 def test_no_file_is_longer_than_one_can_oversee():
