@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
@@ -49,6 +50,11 @@ def _told(*, patient: bool = False) -> Iterator[None]:
         for fault in error.faults:
             say.print(f"[red]{fault.code}[/] {escape(fault.detail)}", soft_wrap=True)
         raise typer.Exit(1) from error
+    except ValidationError as error:
+        for wrong in error.errors(include_input=False, include_url=False):
+            name = ".".join(str(part) for part in wrong["loc"]).upper()
+            say.print(f"[red]{name}[/] {escape(wrong['msg'])}", soft_wrap=True)
+        raise typer.Exit(1) from error
     except (DomainError, EmbeddedPostgresError) as error:
         say.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
         raise typer.Exit(TEMPORARY if patient and isinstance(error, Unavailable) else 1) from error
@@ -69,9 +75,10 @@ def serve(
     from app.serving import ending_on_sigterm, prepared
     from app.serving import serve as run
 
-    settings = Settings()
-    with _told(), ending_on_sigterm(), running_database(settings) as addresses, prepared(wanted=prepare):
-        run(settings, addresses, workers or settings.workers, say)
+    with _told(), ending_on_sigterm():
+        settings = Settings()
+        with running_database(settings) as addresses, prepared(wanted=prepare):
+            run(settings, addresses, workers or settings.workers, say)
 
 
 @app.command()
@@ -85,16 +92,17 @@ def prepare(
     from app.infra import demonstration
     from app.infra.prepare import running_database
 
-    settings = Settings()
-    with _told(patient=True), running_database(settings):
-        if _migrate(settings, wait_seconds=wait):
-            say.print("The schema was brought to this release.")
-        if _load(settings):
-            say.print("Reference data loaded.")
-        if asyncio.run(_with_owner(settings, demonstration.load)):
-            say.print("Demonstration network loaded.")
-        if settings.database_url is None:  # on a server of your own nobody wants tokens in the log
-            _show_trials(settings)
+    with _told(patient=True):
+        settings = Settings()
+        with running_database(settings):
+            if _migrate(settings, wait_seconds=wait):
+                say.print("The schema was brought to this release.")
+            if _load(settings):
+                say.print("Reference data loaded.")
+            if asyncio.run(_with_owner(settings, demonstration.load)):
+                say.print("Demonstration network loaded.")
+            if settings.database_url is None:  # on a server of your own nobody wants tokens in the log
+                _show_trials(settings)
 
 
 def _show_trials(settings: Settings) -> None:
@@ -173,8 +181,8 @@ def reference_import(
     """Take over a newer edition of the regions from CBS."""
     from app.infra.importing import import_edition
 
-    settings = Settings()
     with _told():
+        settings = Settings()
         lines, applied = asyncio.run(_with_owner(settings, lambda c: import_edition(c, source, year, apply=apply)))
         for line in lines:
             typer.echo(line)

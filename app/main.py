@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -16,9 +16,9 @@ from app.api.edge import Edge
 from app.api.measures import Measures
 from app.api.rest.contract import API_VERSION
 from app.domain.library import Library
+from app.infra.clients import Clients
 from app.infra.database import Database
 from app.infra.figures import Figures
-from app.infra.oidc import Identity
 from app.infra.prepare import Addresses
 from app.infra.projection import Projection
 from app.infra.reader import PostgresReader, Signer
@@ -27,6 +27,9 @@ from app.infra.views import VIEWS
 from app.infra.watch import Watch
 from app.infra.work import work_factory
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.infra.oidc import Identity
 
 
 def create_app(settings: Settings | None = None, addresses: Addresses | None = None) -> ASGIApp:
@@ -43,7 +46,7 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
     reader = PostgresReader(database, Projection(VIEWS), signer)
     registry = PostgresRegistry(database)
     watch = Watch(database, signer)
-    identity = Identity(settings, database)
+    identity = _identity(settings, database)
     library = Library(reader, registry, lambda: watch.catalogue)
     services = Services(
         library=library,
@@ -61,9 +64,11 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         await watch.start()
-        await identity.start()
+        if identity is not None:
+            await identity.start()
         yield
-        await identity.stop()
+        if identity is not None:
+            await identity.stop()
         await watch.stop()
         await database.close()
 
@@ -75,13 +80,22 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
             lane,
             settings,
             api_version=API_VERSION,
-            authenticate=identity.authenticate,
+            authenticate=(identity or Clients(database)).authenticate,
             version=lambda: watch.version,
             problem=lambda: watch.problem,
             allowed=lambda path: api.allowed_methods(app, path),
             measures=measures,
         ),
     )
+
+
+def _identity(settings: Settings, database: Database) -> Identity | None:
+    """An issuer's tokens need cryptography: 10 MB of memory that a worker without an issuer saves."""
+    if settings.oidc_issuer is None:
+        return None
+    from app.infra.oidc import Identity
+
+    return Identity(settings, database)
 
 
 class _Application:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from app.domain.access import Actor
 from app.domain.errors import Fault, Faults, Invalid, NotFound
 from app.domain.locations import place_sought, words_sought
-from app.domain.reading import Answer, Language, NounShape, Pick, Reader, Selection
+from app.domain.reading import Answer, Language, NounShape, Pick, Reader, Selection, Shape
 
 SCHEME_NAMES = frozenset({"scheme", "from", "to"})
 NEARLY_EMPTY_BYTES = 300  # a connection without items is a few braces
@@ -152,7 +152,10 @@ def _normal(selection: Selection, noun: NounShape, faults: Faults) -> Selection:
         if shape.noun == "location":
             given = {name: values[index] for name, index in shape.filters}
             name, value = place_sought(**given)
-            return replace(selection, shape=replace(shape, filters=((name, len(values)),)), values=(*values, value))
+            shape = Shape(
+                shape.noun, shape.kind, shape.picks, ((name, len(values)),), shape.sort, shape.first, shape.after
+            )
+            return Selection(shape, (*values, value), selection.as_of, selection.after)
         for name, index in shape.filters:
             if name == "q":
                 values[index] = words_sought(values[index])

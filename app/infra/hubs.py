@@ -147,6 +147,13 @@ def _figure(name: str, type_: Any = Text) -> Any:
     return lambda cx, r: cast(cast(r.published, JSONB).op("->>")(literal_column(f"'{name}'")), type_)
 
 
+def _printed_count(cx: Context, row: Any) -> Expression:
+    """The number as printed; where the report gives two, both, in the language asked for."""
+    printed = _figure("municipality_count")(cx, row)
+    word: Expression = literal_column("' of '" if cx.language == "nl" else "' or '")
+    return func.replace(printed, literal_column("' or '"), word)
+
+
 def _area_region(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     r = region_period.alias()
     return Rows(r, (valid(r.c, cx), r.c.code == row.area_code))
@@ -303,7 +310,7 @@ HUB_PARTS = (
         "published-figures",
         lambda cx, given: Rows(hub),
         {
-            "municipalityCount": _figure("municipality_count"),
+            "municipalityCount": _printed_count,
             "municipalityCountLow": _figure("municipality_count_low", Integer),
             "municipalityCountHigh": _figure("municipality_count_high", Integer),
             "population": _figure("population", Integer),

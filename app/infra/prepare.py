@@ -59,6 +59,8 @@ async def as_owner(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     except OTHER_SCHEMA as error:
         raise Unavailable("The database does not have the tables of this release. Run `knooppunt migrate`.") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise Unavailable("This takes the owner of the schema. Give its address in DATABASE_OWNER_URL.") from error
     except AWAY as error:
         raise Unavailable(why_not(error)) from error
     finally:

@@ -22,7 +22,7 @@ from app.domain.reading import Answer, Language, NounShape, Selection, Shape
 from app.infra.database import Database
 from app.infra.projection import Key, Projection, Statement
 
-MOST_STATEMENTS = 300  # 50 kB each with the shape that leads to it; a connection prepares as many
+MOST_STATEMENTS = 200  # 50 kB each with the shape that leads to it
 SHARED = ("verified", "closed")
 _INVALID_CURSOR = "This cursor is not one of ours, belongs to another question, or is too old. Start again without it."
 

@@ -104,24 +104,6 @@ class Crosswalk:
     shares_assumed: bool
 
 
-@strawberry.type(description="A region in which a municipality lies, for a share of it.")
-class LocatedRegion:
-    scheme: str
-    code: str
-    name: str
-    share: float
-    share_assumed: bool
-
-
-@strawberry.type(description="A municipality that fits what was asked, the best fit first.")
-class Location:
-    municipality: Region
-    place: str | None
-    area_share: float | None
-    regions: list[LocatedRegion]
-    hubs: list[HubRef]
-
-
 @strawberry.input
 class RegionFilter:
     scheme: str | None = None
@@ -139,9 +121,6 @@ PROJECTED = {
     "region": Projected("region", "one", {"code": "code"}),
     "regionLineage": Projected("region-life", "one", {"code": "code"}),
     "crosswalk": Projected("crosswalk", "list", {"from": "from", "to": "to"}, rows=150),
-    "locations": Projected(
-        "location", "list", {"postcode": "postcode", "municipality": "municipality", "q": "q"}, rows=5
-    ),
 }
 
 
@@ -186,14 +165,3 @@ class RegionQuery:
         as_of: date | None = None,
     ) -> list[Crosswalk]:
         return await answered(info, PROJECTED["crosswalk"])
-
-    @strawberry.field(description="Find regions and hubs by place: give exactly one of postcode, municipality and q.")
-    async def locations(
-        self,
-        info: Info,
-        postcode: str | None = None,
-        municipality: str | None = None,
-        q: str | None = None,
-        as_of: date | None = None,
-    ) -> list[Location]:
-        return await answered(info, PROJECTED["locations"])

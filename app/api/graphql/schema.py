@@ -6,12 +6,21 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import hubs, organisations, regions, signals, terms
+from app.api.graphql import hubs, locations, organisations, regions, signals, terms
 
-PROJECTED = {**regions.PROJECTED, **hubs.PROJECTED, **organisations.PROJECTED, **signals.PROJECTED, **terms.PROJECTED}
+NOUNS = (regions, locations, hubs, organisations, signals, terms)
+PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
-    "Query", (regions.RegionQuery, hubs.HubQuery, organisations.OrganisationQuery, signals.SignalQuery, terms.TermQuery)
+    "Query",
+    (
+        regions.RegionQuery,
+        locations.LocationQuery,
+        hubs.HubQuery,
+        organisations.OrganisationQuery,
+        signals.SignalQuery,
+        terms.TermQuery,
+    ),
 )
 Mutation = merge_types("Mutation", (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation))
 

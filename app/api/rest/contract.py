@@ -151,7 +151,11 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas["Problem"] = problem
     document["components"]["headers"] = {**_HEADERS, **_EXTRA_HEADERS}
     document["components"]["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API token of this instance, or an access token of the configured OpenID Connect issuer."}
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API token of this instance, or an access token of the configured OpenID Connect issuer.",
+        }
     }
     # The version is part of the server's address, so the paths do without.
     document["paths"] = {path.removeprefix("/v1"): operations for path, operations in document["paths"].items()}
