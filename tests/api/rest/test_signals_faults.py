@@ -53,7 +53,7 @@ TOMORROW = (date.today() + timedelta(days=2)).isoformat()
         ({"externalId": " "}, {("externalId", "invalid-value")}),
         ({"colour": "red"}, {("colour", "unknown-field")}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 async def test_a_fault_is_told_where_it_is(own, changes, faults):
     response = await own.post("/v1/signals", json=a_signal(**changes))
