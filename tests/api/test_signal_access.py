@@ -22,7 +22,9 @@ ACTORS = {
 }  # fmt: skip
 HUBS = {"groningen": 1, "limburg": 9}
 RECIPIENTS = ((), ("mind",), ("mind", "iederin"))
-EVERYTHING = "fields=id,title,description,forwardings,followUps.summary,history.note,history.changes"
+EVERYTHING = (
+    "fields=id,title,description,forwardings.response,forwardings.reason,followUps.summary,history.note,history.changes"
+)
 MARK = re.compile(r"mk[a-j]+z[a-z]+")
 
 
@@ -169,7 +171,7 @@ async def test_the_list_has_what_may_be_read_and_nothing_else(as_, who):
 )  # fmt: skip
 async def test_no_filter_field_or_edge_shows_more(as_, who, query):
     async with as_(who) as client:
-        response = await client.get(f"/v1/signals?limit=200&{query}")
+        response = await client.get(f"/v1/signals?limit=200&sort=createdAt&{query}")
     assert response.status_code == 200, response.text
     assert words(response.text) <= allowed(who)
 
@@ -260,7 +262,7 @@ async def test_a_tag_of_one_actor_saves_no_other_from_reading_anew(as_):
     )
     for first, second in itertools.permutations(ACTORS, 2):
         async with as_(first) as one, as_(second) as other:
-            for address in (f"/v1/signals/{public.id}", "/v1/signals?limit=200"):
+            for address in (f"/v1/signals/{public.id}", "/v1/signals?limit=200&sort=createdAt"):
                 mine = await one.get(address, headers=PLAIN)
                 theirs = await other.get(address, headers=PLAIN | {"if-none-match": mine.headers["etag"]})
                 if theirs.status_code == 304:
@@ -370,8 +372,10 @@ async def test_who_asks_after_another_on_the_same_connection_sees_his_own(as_):
     order = ["own-hub", "outsider", "national", "umbrella", "outsider", "other-hub", "admin"] * 5
     for who in order:
         async with as_(who) as client:
-            rest = await client.get("/v1/signals?limit=200&fields=title,forwardings.response")
-            graph = await client.post("/graphql", json={"query": "{ signals(first: 200) { nodes { title } } }"})
+            rest = await client.get("/v1/signals?limit=200&sort=createdAt&fields=title,forwardings.response")
+            graph = await client.post(
+                "/graphql", json={"query": '{ signals(first: 200, sort: "createdAt") { nodes { title } } }'}
+            )
             titles = {case.word("title") for case in CASES if may_see_signal(ACTORS[who], case.shared)}
             assert {word for word in words(rest.text) if word.endswith("ztitle")} == titles
             assert words(graph.text) == titles
