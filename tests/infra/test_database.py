@@ -110,7 +110,9 @@ async def test_the_service_has_these_rights_and_no_more(owner):
     assert {name: what for name, what in rights.items() if what != "select"} == {
         **dict.fromkeys(PARTS, "delete insert select update"),
         **dict.fromkeys(("hub", "organisation", "region"), "insert select"),
-        **dict.fromkeys(("organisation_region", "region_period", "membership", "idempotency", "forwarding"), "delete insert select"),
+        **dict.fromkeys(
+            ("organisation_region", "region_period", "membership", "idempotency", "forwarding"), "delete insert select"
+        ),
         **dict.fromkeys(("signal", "follow_up"), "delete insert select update"),
         "signal_history": "insert select",
     }
