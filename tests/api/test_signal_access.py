@@ -330,13 +330,14 @@ async def test_no_graphql_field_shows_anybody_more_than_he_may_see(as_, who):
     async with as_(who) as client:
         types, root = await _types(client)
         for field in types[root]["fields"]:
-            name = _named(field["type"])
+            name, deepest = _named(field["type"]), 5
             for case in CASES[::5] if any(a["name"] in ("id", "signal") for a in field["args"]) else CASES[:1]:
-                for depth in (5, 4, 3, 2, 1):  # as deep as the limits allow
+                for depth in range(deepest, 0, -1):  # as deep as the limits allow
                     query = f"{{ {_call(field, case.id)} {{ {_selected(types, name, depth, case.id)} }} }}"
                     response = await client.post("/graphql", json={"query": query})
                     assert response.status_code == 200 or depth > 1, (field["name"], response.text)
                     if response.status_code == 200 and "limit" not in response.text[:300]:
+                        deepest = depth
                         break
                 assert words(response.text) <= allowed(who), field["name"]
                 seen |= words(response.text)
