@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from app.infra.embedded import OWNER, SERVICE, EmbeddedPostgres
@@ -140,12 +141,10 @@ def test_the_first_start_makes_everything_and_sigterm_ends_it_with_its_postgresq
 
 
 def test_the_second_start_is_a_matter_of_seconds(serve):
-    started = time.monotonic()
     server = serve("--prepare")
     server.until(200)
-    seconds = time.monotonic() - started
-    # 5 s is promised on two idle cores; other tests run beside this one.
-    assert seconds < 15, f"{seconds:.1f} s"
+    # 5 s is promised. Counted as work, its preparation included: other tests keep the clock busy.
+    assert sum(psutil.Process(server.process.pid).cpu_times()[:4]) < 5
     assert server.end(signal.SIGINT) == 0
 
 
