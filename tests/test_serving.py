@@ -67,7 +67,7 @@ class Server:
             self.process.send_signal(how)
         code = self.process.wait(PATIENCE_SECONDS)
         self.client.close()
-        shutil.rmtree(self.log.parent)
+        shutil.rmtree(self.log.parent, ignore_errors=True)
         return code
 
 
@@ -101,8 +101,7 @@ def serve(folder):
 
     yield start
     for server in started:
-        if server.process.poll() is None:
-            server.end()
+        server.end()
 
 
 def command(folder, *arguments, **settings):
