@@ -51,6 +51,7 @@ class House:
         self.folder = Path(tempfile.mkdtemp(prefix="knooppunt-bench-"))
         self.folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else, who must get through
         self.database = EmbeddedPostgres(self.folder / "postgres", say=lambda _: None)
+        self._held = False
         self._running: list[subprocess.Popen[Any]] = []
         self.service: subprocess.Popen[Any] | None = None
         self.limit: subprocess.Popen[Any] | None = None
@@ -65,7 +66,8 @@ class House:
     ) -> None:
         for process in reversed(self._running):
             _stop(process)
-        self.database.remove()
+        if self._held:
+            self.database.remove()  # otherwise the service, its only user, stopped it
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -101,6 +103,7 @@ class House:
     def hold_database(self) -> Addresses:
         """The addresses of the running server, which now stays until the end."""
         self.database.start()
+        self._held = True
         return Addresses(self.database.url(SERVICE), self.database.url(OWNER))
 
     def serve_limit(self, questions: Sequence[Question], addresses: Addresses) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -49,6 +50,7 @@ def postgres() -> Iterator[Addresses]:
     yield Addresses(server.url(SUPERUSER, "postgres"), server.url(SUPERUSER, "postgres"))
     if server.stop_if_last():
         server.remove()
+        shutil.rmtree(_run_folder(), ignore_errors=True)
 
 
 def _at(url: str, user: str | None, database: str) -> str:

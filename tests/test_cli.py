@@ -108,10 +108,12 @@ def test_what_was_done_already_is_said_and_is_no_error(run):
 
 
 def test_the_demonstration_goes_and_comes(run, place):
-    assert "Removed 8 " in run("demo", "clear").stderr
+    assert run("demo", "clear").exit_code == 0
+    assert ask(place, "select count(*) from signal") == 0
     assert ask(place, "select count(*) from hub") == 15
     assert "loaded" in run("demo", "load").stderr
     assert ask(place, "select count(*) from hub") == 16
+    assert ask(place, "select count(*) from signal where demonstration") == 320
 
 
 def test_an_import_shows_before_it_changes(run, place):

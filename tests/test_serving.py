@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from app.infra.embedded import OWNER, SERVICE, EmbeddedPostgres
@@ -66,7 +67,7 @@ class Server:
             self.process.send_signal(how)
         code = self.process.wait(PATIENCE_SECONDS)
         self.client.close()
-        shutil.rmtree(self.log.parent)
+        shutil.rmtree(self.log.parent, ignore_errors=True)
         return code
 
 
@@ -100,8 +101,7 @@ def serve(folder):
 
     yield start
     for server in started:
-        if server.process.poll() is None:
-            server.end()
+        server.end()
 
 
 def command(folder, *arguments, **settings):
@@ -140,12 +140,10 @@ def test_the_first_start_makes_everything_and_sigterm_ends_it_with_its_postgresq
 
 
 def test_the_second_start_is_a_matter_of_seconds(serve):
-    started = time.monotonic()
     server = serve("--prepare")
     server.until(200)
-    seconds = time.monotonic() - started
-    # 5 s is promised on two idle cores; other tests run beside this one.
-    assert seconds < 15, f"{seconds:.1f} s"
+    # 5 s is promised. Counted as work, its preparation included: other tests keep the clock busy.
+    assert sum(psutil.Process(server.process.pid).cpu_times()[:4]) < 5
     assert server.end(signal.SIGINT) == 0
 
 
@@ -171,9 +169,8 @@ def test_tokens_are_made_rotated_and_revoked_while_it_runs(folder, serve):
     assert "\n" not in token
     bearer = {"authorization": f"Bearer {token}"}
     assert server.get("/v1/hubs/groningen", **bearer).status_code == 200
-    identity = next(
-        word for word in command(folder, "client", "list", COLUMNS="200").stdout.split() if word.count("-") == 4
-    )
+    rows = command(folder, "client", "list", COLUMNS="200").stdout.splitlines()
+    identity = next(word for row in rows if "proef" in row for word in row.split() if word.count("-") == 4)
     new = {"authorization": f"Bearer {command(folder, 'client', 'rotate', identity).stdout.strip()}"}
     assert server.get("/v1/hubs/groningen", **bearer).status_code == 401
     assert server.get("/v1/hubs/groningen", **new).status_code == 200

@@ -25,8 +25,8 @@ _NOT_HTTP = HttpProblem(400, "Not a request", "This cannot be read as an HTTP re
 class OneWrite:
     """A transport that holds the head of an answer back until its body comes, or the event loop comes round.
 
-    uvicorn writes head and body apart, and a write is the dearest part of an answer: 35 of the 200 µs that the bare
-    limit takes. Also, the client then wakes up once.
+    uvicorn writes head and body apart: two system calls, and the client wakes twice. Together they gave 7 and 14% more
+    answers a second (medians of 14 and 30 pairs of rounds, small answers, busy machine).
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:

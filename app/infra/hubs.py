@@ -22,9 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.infra.json_sql import Expression
 from app.infra.locations import hubs_covering
 from app.infra.organisations import organisation_edge
-from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View
+from app.infra.projection import Context, Edge, Filter, Key, Rows, View
 from app.infra.regions import REGION, covering, regions_where, touching, valid
 from app.infra.tables import (
     hub,

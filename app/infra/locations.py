@@ -20,7 +20,8 @@ from sqlalchemy import (
     select,
 )
 
-from app.infra.projection import Context, Edge, Expression, Filter, Rows, View
+from app.infra.json_sql import Expression
+from app.infra.projection import Context, Edge, Filter, Rows, View
 from app.infra.regions import OPEN_END, region_rows, valid
 from app.infra.tables import (
     hub,

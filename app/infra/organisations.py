@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Text, Uuid, func, literal_column, select, union
 
-from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View
+from app.infra.json_sql import Expression
+from app.infra.projection import Context, Edge, Filter, Key, Rows, View
 from app.infra.regions import regions_where, touching
 from app.infra.tables import (
     hub,

@@ -7,17 +7,14 @@ cached by shape, without values. Nothing on this path builds Python objects from
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Date,
     FromClause,
     Integer,
-    LargeBinary,
     Select,
     Text,
     bindparam,
@@ -29,18 +26,14 @@ from sqlalchemy import (
     null,
     select,
     true,
-    tuple_,
     union_all,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.types import JSON, TypeEngine
+from sqlalchemy.types import TypeEngine
 
 from app.domain.reading import EdgeShape, Language, NounShape, Pick, Shape
+from app.infra.json_sql import Expression, array, beyond, build, constant, page_info, signed_cursor
 
-Expression = ColumnElement[Any]
-
-_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,59}\Z")
-_MAX_PAIRS = 50  # json_build_object takes at most 100 arguments
 _dialect = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -198,7 +191,7 @@ class Projection:
     def _list(
         self, shape: Shape, view: View, rows: Rows, where: list[Expression], cx: Context
     ) -> Select[*tuple[Any, ...]]:
-        items = _array(self._object(view, shape.picks, rows.row.c, cx), rows.order)
+        items = array(self._object(view, shape.picks, rows.row.c, cx), rows.order)
         return (
             select(items.label("body"), cast(null(), Text).label("next"), cast(null(), Integer).label("version"))
             .select_from(rows.row)
@@ -230,12 +223,12 @@ class Projection:
         place = func.row_number().over(order_by=inner_order).label("place")
         page = select(inner, place).subquery()
         shown = page.c.place <= literal_column(str(shape.first))
-        cursor = _cursor([page.c[key.column] for key in keys], cx)
+        cursor = signed_cursor([page.c[key.column] for key in keys], f"s{cx.position}_bind")
         more = func.count() > literal_column(str(shape.first))
         last = func.max(cursor).filter(page.c.place == literal_column(str(shape.first)))
         following = case((more, last), else_=null())
         if shape.kind == "page":
-            body = _array(self._object(view, shape.picks, page.c, cx), (page.c.place,), shown)
+            body = array(self._object(view, shape.picks, page.c, cx), (page.c.place,), shown)
         else:
             body = self._connection(shape, view, page.c, cursor, shown, more, cx)
         return select(body.label("body"), following.label("next"), cast(null(), Integer).label("version")).select_from(
@@ -249,38 +242,38 @@ class Projection:
         pairs: list[tuple[str, Expression]] = []
         for pick in shape.picks:
             if pick.name == "nodes":
-                value = _array(self._object(view, pick.picks, row, cx), (row.place,), shown)
+                value = array(self._object(view, pick.picks, row, cx), (row.place,), shown)
             elif pick.name == "edges":
-                value = _array(self._edge_object(view, pick.picks, row, cursor, cx), (row.place,), shown)
+                value = array(self._edge_object(view, pick.picks, row, cursor, cx), (row.place,), shown)
             elif pick.name == "pageInfo":
-                value = _page_info(pick.picks, row, cursor, shown, more, shape)
+                value = page_info(pick.picks, row, cursor, shown, more, shape)
             else:
-                value = _constant(pick.name)
+                value = constant(pick.name)
             pairs.append((pick.key, value))
-        return _build(pairs)
+        return build(pairs)
 
     def _edge_object(self, view: View, picks: Sequence[Pick], row: Any, cursor: Expression, cx: Context) -> Expression:
         def value(pick: Pick) -> Expression:
             if pick.name == "node":
                 return self._object(view, pick.picks, row, cx)
-            return cursor if pick.name == "cursor" else _constant(pick.name)
+            return cursor if pick.name == "cursor" else constant(pick.name)
 
-        return _build([(pick.key, value(pick)) for pick in picks])
+        return build([(pick.key, value(pick)) for pick in picks])
 
     def _object(self, view: View, picks: Sequence[Pick], row: Any, cx: Context) -> Expression:
-        return _build([(pick.key, self._pick(view, pick, row, cx)) for pick in picks])
+        return build([(pick.key, self._pick(view, pick, row, cx)) for pick in picks])
 
     def _pick(self, view: View, pick: Pick, row: Any, cx: Context) -> Expression:
         if pick.name in view.fields:
             return view.fields[pick.name](cx, row)
         if pick.name not in view.edges:
-            return _constant(pick.name)
+            return constant(pick.name)
         edge = view.edges[pick.name]
         args = {name: cx.value(index, edge.args[name]) for name, index in pick.args}
         rows = edge.rows(cx, row, args)
         item = self._object(self.views[edge.noun], pick.picks, rows.row.c, cx)
         if edge.many:
-            return select(_array(item, rows.order)).select_from(rows.row).where(*rows.where).scalar_subquery()
+            return select(array(item, rows.order)).select_from(rows.row).where(*rows.where).scalar_subquery()
         return select(item).select_from(rows.row).where(*rows.where).limit(literal_column("1")).scalar_subquery()
 
 
@@ -308,7 +301,7 @@ def _after(shape: Shape, keys: Sequence[Key], row: Any, cx: Context) -> list[Exp
     if not shape.after:
         return []
     parts = [cx.cursor_part(index, key.type_) for index, key in enumerate(keys)]
-    return [_beyond([row[key.column] for key in keys], parts, shape.sort.startswith("-"))]
+    return [beyond([row[key.column] for key in keys], parts, shape.sort.startswith("-"))]
 
 
 def _ordered(shape: Shape, keys: Sequence[Key], row: Any) -> list[Expression]:
@@ -347,77 +340,3 @@ def _walked(
     whole = page(most, most.row, many > at_most, *_where(view, most, cx, given)).subquery()
     found = union_all(merged, select(*whole.c)).subquery()
     return select(*found.c).distinct().order_by(*_ordered(shape, sort, found.c)).limit(limit).subquery()
-
-
-def _constant(name: str) -> Expression:
-    """`__typename:Region` is the one name that no view declares."""
-    prefix, _, typename = name.partition(":")
-    if prefix != "__typename" or not _NAME.match(typename):
-        raise KeyError(name)
-    return literal_column(f"'{typename}'::text")
-
-
-def _build(pairs: Sequence[tuple[str, Expression]]) -> Expression:
-    """`json_build_object` of the pairs; beyond fifty the parts are joined as text, because it takes no more."""
-    for key, _ in pairs:
-        if not _NAME.match(key):
-            raise KeyError(key)  # keys are inlined, never bound: only GraphQL names may pass
-    if len(pairs) <= _MAX_PAIRS:
-        return func.json_build_object(
-            *(part for key, value in pairs for part in (literal_column(f"'{key}'"), value)), type_=JSON
-        )
-    head = cast(_build(pairs[:_MAX_PAIRS]), Text)
-    tail = cast(_build(pairs[_MAX_PAIRS:]), Text)
-    return cast(func.concat(func.left(head, -1), literal_column("','"), func.substr(tail, 2)), JSON)
-
-
-def _array(item: Expression, order: Sequence[Expression], only: Expression | None = None) -> Expression:
-    items: Any = func.json_agg(postgresql.aggregate_order_by(item, *order) if order else item)
-    if only is not None:
-        items = items.filter(only)
-    return func.coalesce(items, literal_column("'[]'::json"), type_=JSON)
-
-
-def _beyond(columns: Sequence[Expression], parts: Sequence[Expression], descending: bool) -> Expression:
-    here, there = tuple_(*columns), tuple_(*parts)
-    return here < there if descending else here > there
-
-
-def _page_info(
-    picks: Sequence[Pick], row: Any, cursor: Expression, shown: Expression, more: Expression, shape: Shape
-) -> Expression:
-    def value(pick: Pick) -> Expression:
-        match pick.name:
-            case "hasNextPage":
-                return more
-            case "hasPreviousPage":
-                return literal_column("true" if shape.after else "false")
-            case "startCursor":
-                return func.max(cursor).filter(row.place == literal_column("1"))
-            case "endCursor":
-                last = func.least(func.count(), literal_column(str(shape.first)))
-                ordered = func.array_agg(postgresql.aggregate_order_by(cursor, row.place)).filter(shown)
-                return case((func.count() > 0, ordered[last]), else_=null())
-        return _constant(pick.name)
-
-    return _build([(pick.key, value(pick)) for pick in picks])
-
-
-def _cursor(columns: Sequence[Expression], cx: Context) -> Expression:
-    """An opaque cursor: base64url of `[expiry, key, …]`, a dot, and the signature that `sign` in reader.py repeats.
-
-    SHA-256 twice around the secret (as HMAC does) because the wheel has no pgcrypto. `bind` ties it to the query.
-    """
-    payload = func.convert_to(
-        cast(func.json_build_array(bindparam("cursor_expiry", type_=Integer), *columns), Text), literal_column("'UTF8'")
-    )
-    secret = bindparam("cursor_secret", type_=LargeBinary)
-    bound = func.convert_to(bindparam(f"s{cx.position}_bind", type_=Text), literal_column("'UTF8'"))
-    inner = func.sha256(secret.op("||")(bound).op("||")(payload))
-    signature = func.left(
-        func.encode(func.sha256(secret.op("||")(inner)), literal_column("'hex'")), literal_column("32")
-    )
-    body = func.translate(
-        func.encode(payload, literal_column("'base64'")), literal_column(r"E'+/=\n'"), literal_column("'-_'")
-    )
-    return func.concat(body, literal_column("'.'"), signature)

@@ -26,7 +26,8 @@ from sqlalchemy import (
     select,
 )
 
-from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View
+from app.infra.json_sql import Expression
+from app.infra.projection import Context, Edge, Filter, Key, Rows, View
 from app.infra.tables import (
     edition,
     hub,

@@ -31,7 +31,8 @@ from sqlalchemy import (
 from app.domain.routing import CROSS_CUTTING
 from app.domain.signal_rules import Kind
 from app.infra.hubs import hub_edge
-from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View, Walk
+from app.infra.json_sql import Expression
+from app.infra.projection import Context, Edge, Filter, Key, Rows, View, Walk
 from app.infra.regions import valid
 from app.infra.signal_tables import follow_up, forwarding, signal, signal_history, signal_theme
 from app.infra.tables import hub, membership, region, region_period, term

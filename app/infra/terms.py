@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import SmallInteger, Text, func, literal_column, select
 
-from app.infra.projection import Context, Edge, Expression, Filter, Key, Rows, View
+from app.infra.json_sql import Expression
+from app.infra.projection import Context, Edge, Filter, Key, Rows, View
 from app.infra.tables import term
 
 

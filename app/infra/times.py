@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, literal_column
 
-from app.infra.projection import Expression
+from app.infra.json_sql import Expression
 
 
 def moment(column: Expression) -> Expression:

@@ -516,6 +516,7 @@ def _tables() -> None:
 
 def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
+    op.execute("set local statement_timeout = '10min'")
     op.drop_index("ix_signal_theme_signal_id", table_name="signal_theme")
     op.drop_table("signal_theme")
     op.drop_index("ix_forwarding_umbrella", table_name="forwarding")

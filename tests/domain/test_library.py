@@ -18,6 +18,7 @@ NOUNS = {
         frozenset({"scheme", "municipality", "q"}),
         ("name",),
         {"municipality": "municipality"},
+        "name",
     ),
     "overlap": NounShape(frozenset({"shareOfThis"}), {}, frozenset(), ()),
     "organisation": NounShape(
@@ -26,6 +27,7 @@ NOUNS = {
         frozenset({"hub", "workfield", "region"}),
         ("name",),
         {"hub": "hub", "workfield": "workfield", "region": "region"},
+        "name",
     ),
     "location": NounShape(frozenset({"place"}), {}, frozenset({"municipality"}), (), {"municipality": "municipality"}),
 }

@@ -257,21 +257,11 @@ def respond(
         shown["etag"] = tag
         known = asking.request.headers.get("if-none-match")
         if known is not None and status == 200 and matches(known, tag):
-            return Ready(b"", 304, shown)
+            return Response(status_code=304, headers=shown)
     if compressed:
         shown["content-encoding"] = "gzip"
         body = gzipped(body)
-    return Ready(body, status, {**shown, "content-length": str(len(body)), "content-type": media})
-
-
-class Ready(Response):
-    """A response with exactly these headers, in lower case: what starlette does to make one costs 8 µs."""
-
-    def __init__(self, body: bytes, status: int, headers: Mapping[str, str]) -> None:
-        self.body = body
-        self.status_code = status
-        self.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        self.background = None
+    return Response(body, status, shown, media)
 
 
 def gzipped(body: bytes) -> bytes:

@@ -130,7 +130,7 @@ def _valid(validate: Callable[[Any], Any], value: Any, where: str, faults: list[
 
 @lru_cache(maxsize=1_000)
 def _read_query(model: type[BaseModel], raw: bytes) -> BaseModel:
-    """The query string as this model, kept for the next who asks the same: reading it takes 20 µs. Raises `Invalid`."""
+    """The query string as this model, kept for the next who asks the same: reading it takes 12 µs. Raises `Invalid`."""
     faults: list[Fault] = []
     found = _valid(model.model_validate, _query(raw, faults), "query", faults)
     if faults:

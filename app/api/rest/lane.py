@@ -1,4 +1,4 @@
-"""The short way to a `Door`: FastAPI's router and exit stacks cost 20 to 32 µs a request, the lane itself 3.
+"""The short way to a `Door`: to the same handlers FastAPI takes 24 µs a request more.
 
 The routes, their paths and their contract are FastAPI's own; only the walk to the handler is shorter. Whatever is not
 a door (unknown addresses, other methods, pages) goes on to FastAPI.
