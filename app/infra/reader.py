@@ -22,7 +22,7 @@ from app.domain.reading import Answer, Language, NounShape, Selection, Shape
 from app.infra.database import Database
 from app.infra.projection import Key, Projection, Statement
 
-MOST_STATEMENTS = 200  # 50 kB each with the shape that leads to it
+MOST_STATEMENTS = 100  # 50 kB each with the shape that leads to it: twice what the known clients ask
 SHARED = ("verified", "closed")
 _INVALID_CURSOR = "This cursor is not one of ours, belongs to another question, or is too old. Start again without it."
 
