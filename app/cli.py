@@ -13,8 +13,6 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, SpinnerColumn, TextColumn
-from rich.table import Table
 
 from app.domain.errors import DomainError, Invalid, Unavailable
 from app.serving import TEMPORARY
@@ -156,6 +154,8 @@ def reference_load() -> None:
 
 
 def _load(settings: Settings) -> bool:
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
     from app.infra.importing import current
     from app.infra.prepare import load_reference, running_database
 
@@ -207,7 +207,7 @@ def demo_load(
 def _generate(count: int) -> None:
     import time
 
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from app.infra import demonstration_volume
 
@@ -279,6 +279,8 @@ def client_create(
 @client.command("list")
 def client_list() -> None:
     """Show the clients, without their tokens."""
+    from rich.table import Table
+
     from app.infra.clients import list_clients
 
     with _told():

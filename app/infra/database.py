@@ -105,7 +105,7 @@ class Database:
             init=_bytes_for_json,
             reset=_keep,
             server_settings=self._settings,
-            statement_cache_size=300,
+            statement_cache_size=150,
             max_cached_statement_lifetime=3600,
             max_cacheable_statement_size=64 * 1024,
             timeout=5,
