@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -145,6 +144,3 @@ async def _http_error(request: Request, error: Exception) -> Response:
             error.status_code, str(error.detail), "The request cannot be carried out.", code="http-error"
         )
     return await _domain_error(request, refusal)
-
-
-__all__ = ["Callable", "Iterable", "allowed_methods", "build"]

@@ -6,24 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     Integer,
     Text,
     Uuid,
     and_,
     case,
     cast,
-    exists,
     func,
     literal_column,
     null,
-    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.infra.json_sql import Expression
-from app.infra.locations import hubs_covering
 from app.infra.organisations import organisation_edge
 from app.infra.projection import Context, Edge, Filter, Key, Rows, View
 from app.infra.regions import REGION, covering, regions_where, touching, valid
@@ -339,5 +335,3 @@ HUB_PARTS = (
         {"name": (Key("sort_name", Text()), Key("organisation_id", Uuid()))},
     ),
 )
-
-__all__ = ["ARRAY", "HUB", "HUB_PARTS", "exists", "hub_edge", "hubs_covering", "or_"]

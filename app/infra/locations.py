@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from app.infra.json_sql import Expression
 from app.infra.projection import Context, Edge, Filter, Rows, View
-from app.infra.regions import OPEN_END, region_rows, valid
+from app.infra.regions import always, region_rows, valid
 from app.infra.tables import (
     hub,
     membership,
@@ -34,10 +34,6 @@ from app.infra.tables import (
 )
 
 MOST_LOCATIONS = 20
-
-
-def _always(cx: Context, row: Any, value: Expression) -> Expression:
-    return literal_column("true")
 
 
 def _nobody() -> list[Expression]:
@@ -190,9 +186,9 @@ LOCATION = View(
         "hubs": Edge("hub", lambda cx, row, args: hubs_covering(cx, row.region_id)),
     },
     filters={
-        "postcode": Filter(_always),
-        "municipality": Filter(_always, codes="municipality"),
-        "q": Filter(_always),
+        "postcode": Filter(always),
+        "municipality": Filter(always, codes="municipality"),
+        "q": Filter(always),
     },
 )
 
@@ -207,5 +203,3 @@ LOCATED_REGION = View(
         "shareAssumed": lambda cx, r: r.assumed,
     },
 )
-
-__all__ = ["LOCATED_REGION", "LOCATION", "OPEN_END", "hubs_covering"]

@@ -397,7 +397,7 @@ def _crosswalk(cx: Context, given: Mapping[str, Expression]) -> Rows:
     return Rows(found, (), (found.c.from_name, found.c.from_code, found.c.to_name, found.c.to_code))
 
 
-def _always(cx: Context, row: Any, value: Expression) -> Expression:
+def always(cx: Context, row: Any, value: Expression) -> Expression:
     """The value is used where the rows come from; here it only has to be a condition."""
     return literal_column("true", Boolean)
 
@@ -418,7 +418,7 @@ CROSSWALK = View(
         "from": Edge("region", _one_region("from_id"), many=False),
         "to": Edge("region", _one_region("to_id"), many=False),
     },
-    filters={"from": Filter(_always), "to": Filter(_always)},
+    filters={"from": Filter(always), "to": Filter(always)},
 )
 
 REGION_VIEWS = (REGION, REGION_LIFE, LINEAGE, OVERLAP, SCHEME, EDITION, CROSSWALK)

@@ -16,7 +16,6 @@ from app.domain.signal_ports import Desk
 from app.domain.signals import FollowUp, Signal
 from app.domain.text import fold
 from app.infra.database import Connection
-from app.infra.loading import new_id
 
 _SIGNAL = """
 select s.*, h.slug as hub, r.code as region,
@@ -204,6 +203,3 @@ def _signal(row: Any) -> Signal:
         concerned=concerned,
         workfields_source=source,
     )
-
-
-__all__ = ["PostgresSignals", "Routing", "new_id"]

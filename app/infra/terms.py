@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import SmallInteger, Text, func, literal_column, select
+from sqlalchemy import SmallInteger, Text, func, literal_column
 
 from app.infra.json_sql import Expression
 from app.infra.projection import Context, Edge, Filter, Key, Rows, View
@@ -95,5 +95,3 @@ TERM_VIEWS = (
     ),
     _view("channel"),
 )
-
-__all__ = ["TERM_VIEWS", "select", "term_edge", "term_rows"]

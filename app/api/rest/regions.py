@@ -18,7 +18,6 @@ from app.api.rest.answers import (
     OneQuery,
     PageQuery,
     Strict,
-    collection,
     edge,
     etag,
     listing,
@@ -29,7 +28,7 @@ from app.api.rest.answers import (
 )
 from app.api.rest.contract import Collection, Reference, responses
 from app.api.rest.doors import Ask, Asking, Door
-from app.api.rest.picks import picks, reference
+from app.api.rest.picks import picks
 from app.domain.errors import Invalid, NotFound
 
 router = APIRouter(prefix="/v1", tags=["Regions"], route_class=Door)
@@ -315,6 +314,3 @@ def _csv(items: list[dict[str, Any]]) -> bytes:
              str(item["sharesAssumed"]).lower()]
         )  # fmt: skip
     return out.getvalue().encode()
-
-
-__all__ = ["collection", "reference", "router"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
 
 from app.api.rest.answers import PageQuery, page
 from app.api.rest.contract import Collection, Reference, responses
@@ -116,6 +115,3 @@ async def list_groups(asking: Ask, query: Annotated[PageQuery, Query()]) -> Resp
 @router.get("/channels", summary="List the channels of signals", responses=responses(Collection[Term]))
 async def list_channels(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
     return await page(asking, "channel", TERM, query, {})
-
-
-__all__ = ["Field", "router"]
