@@ -62,16 +62,25 @@ class Watch:
 
     async def look(self) -> None:
         """One look; `problem` says in plain words what is wrong, None when all is well."""
-        began = time.monotonic()
         try:
-            async with asyncio.timeout(5):
-                problem = await self._problem()
-            self._seen_at = began
+            try:
+                problem = await self._timed()
+            except TimeoutError:
+                # It may be this process that slept (suspended, or busy with other work): then the database did answer,
+                # and the clock was read before the answer was. Blame nobody after one look.
+                problem = await self._timed()
             self._tell(problem)
         except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InsufficientPrivilegeError):
             self._tell("The database has no tables of Knooppunt that this role may read. Run `knooppunt migrate`.")
         except (*AWAY, *REFUSALS, asyncpg.PostgresError) as error:
             self._tell(why_not(error))
+
+    async def _timed(self) -> str | None:
+        began = time.monotonic()
+        async with asyncio.timeout(5):
+            problem = await self._problem()
+        self._seen_at = began
+        return problem
 
     async def _problem(self) -> str | None:
         row = await self._database.pool.fetchrow(_LOOK)

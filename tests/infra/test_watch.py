@@ -117,6 +117,30 @@ async def test_a_server_that_is_not_there_does_not_keep_the_service_from_startin
         assert (await client.get("/v1/openapi.json")).status_code == 200
 
 
+async def test_one_look_that_ran_out_of_time_does_not_close_the_service(place, monkeypatch):
+    # A process that slept wakes up past its deadline, with the answer waiting in the socket.
+    database = Database(place.service, role=place.role)
+    watch = Watch(database, Signer(b"", 1))
+    await database.open()
+    try:
+        await watch.look()
+        assert watch.problem is None
+        looks = iter([TimeoutError, None, TimeoutError, TimeoutError])
+
+        async def tired():
+            outcome = next(looks)
+            if outcome is not None:
+                raise outcome
+
+        monkeypatch.setattr(watch, "_problem", tired)
+        await watch.look()
+        assert watch.problem is None
+        await watch.look()
+        assert "TimeoutError" in watch.problem
+    finally:
+        await database.close()
+
+
 async def test_a_watch_survives_what_nobody_foresaw(place, monkeypatch):
     database = Database(place.service, size=1)
     await database.open()
