@@ -69,14 +69,11 @@ def serve(
 
     A database that is away does not keep it from starting: it answers 503 until the database is there.
     """
-    from app.infra.prepare import running_database
-    from app.serving import ending_on_sigterm, prepared
-    from app.serving import serve as run
+    from app.serving import become
 
-    with _told(), ending_on_sigterm():
+    with _told():
         settings = Settings()
-        with running_database(settings) as addresses, prepared(wanted=prepare):
-            run(settings, addresses, workers or settings.workers, say)
+    become(prepare=prepare, workers=workers or settings.workers)
 
 
 @app.command()

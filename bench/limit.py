@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from rich.console import Console
 
 import app.serving
 from app.infra.database import Database
@@ -78,7 +77,7 @@ def main() -> None:
     # The server's own protocol: what ours adds to it, or saves, is the service's.
     uvicorn.run = lambda *given, **options: run(*given, **{**options, "http": "httptools"})
     addresses = Addresses(os.environ[ADDRESS], os.environ[ADDRESS], os.environ[ROLE] or None)
-    app.serving.serve(Settings(), addresses, 1, Console(stderr=True, quiet=True))
+    app.serving.serve(Settings(), addresses, 1)
 
 
 if __name__ == "__main__":

@@ -321,7 +321,7 @@ def test_vendored_files_are_what_the_table_says() -> None:
         if file.is_file()
     }
     assert found == listed
-    assert sum(len(asset.content) for asset in ASSETS.values()) < 4_000_000
+    assert sum(asset.size for asset in ASSETS.values()) < 4_000_000
 
 
 def test_security_txt_expires_within_a_year(client: Client, data: Data) -> None:

@@ -36,7 +36,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _MAX_ERRORS = 10
-_KNOWN_TEXT = 300_000  # characters of accepted query text that are remembered (10 MB), of refused text a tenth
+_KNOWN_TEXT = 150_000  # characters of accepted query text that are remembered (5 MB), of refused text a tenth
 
 # The library's own budget for comparing fields of one response name allows a hostile document 0.6 s of CPU. The
 # largest document that passes our limits needs a few thousand units.

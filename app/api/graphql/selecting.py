@@ -31,7 +31,7 @@ from app.api.graphql.limits import Limits, refusal
 from app.api.graphql.walking import Walk, Walked, page_size, plain
 from app.domain.reading import DEFAULT_PAGE, Selection, Shape
 
-_KNOWN_PICKS = 100_000
+_KNOWN_PICKS = 25_000  # 150 bytes each (4 MB), and the document that a plan was made of stays with it
 
 
 @dataclass(frozen=True, slots=True)

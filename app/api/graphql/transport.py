@@ -22,7 +22,7 @@ from app.domain.errors import DomainError, TooLarge
 from app.domain.reading import Reader
 
 MAX_BODY = 1_000_000
-_KNOWN_REQUESTS = 4_000_000
+_KNOWN_REQUESTS = 2_000_000
 _MAX_KNOWN_REQUEST = 4_096
 _CONTENT_TYPES = {media: f"{media}; charset=utf-8".encode() for media in (JSON, RESPONSE)}
 _VARY = (b"vary", b"Accept")
