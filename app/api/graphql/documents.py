@@ -31,6 +31,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.api.graphql import errors
 from app.api.graphql.limits import Limits, check_form, check_size, refusal
+from app.api.graphql.plain import Plain
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -125,6 +126,7 @@ class Documents:
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
         self._schema = schema
         self._limits = limits
+        self._plain = Plain(schema)
         self._valid: Recent[str, Document] = Recent(_KNOWN_TEXT)
         self._refused: Recent[str, list[dict[str, Any]]] = Recent(_KNOWN_TEXT // 10)
 
@@ -159,6 +161,8 @@ class Documents:
     def _check(self, ast: DocumentNode, text: str) -> None:
         """Raises `Refused`."""
         _refuse(check_form(ast, self._limits), "limit")
+        if self._plain.accepts(ast):
+            return
         # The rules on variables walk the whole document again, a third of the time, where there can be none.
         rules = _RULES if "$" in text else _RULES_WITHOUT_VARIABLES
         _refuse(map(_explained, validate(self._schema, ast, rules, max_errors=_MAX_ERRORS)), "invalid-document")
