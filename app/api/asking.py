@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -45,6 +46,7 @@ class Asked:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=512)
 def accepted_language(header: str) -> Language:
     """Dutch unless English is preferred (RFC 9110, 12.5.4): the first of the two by weight."""
     if not header:

@@ -30,9 +30,11 @@ from app.settings import Settings
 MOST_TAGS = 5_000
 LONGEST_REMEMBERED = 500  # bytes of a query string: 5,000 of these are 10 MB
 MAX_HEADER_BYTES = 16_000
+KEPT_HEADERS = (b"etag", b"content-language", b"link", b"vary")
 # What hubs write all day does not raise the version of the public data: a tag of it, kept here, would outlive a
 # withdrawal.
 OFTEN_CHANGED = ("/v1/signals",)
+# How the process fares, for anybody: no limit, and nobody is looked up, so the database is not needed.
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
 CORS_ALLOW = (
     b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, Last-Event-ID"
@@ -69,7 +71,7 @@ class Edge:
         self.problem = problem
         self.allowed = allowed
         self.measures = measures
-        self.tags: OrderedDict[tuple[Any, ...], tuple[int, list[tuple[bytes, bytes]]]] = OrderedDict()
+        self.tags: OrderedDict[tuple[Any, ...], tuple[int, str, list[tuple[bytes, bytes]]]] = OrderedDict()
         self.limit = RateLimitItemPerMinute(settings.rate_limit_per_minute or 1)
         self.limiter = FixedWindowRateLimiter(MemoryStorage())
         self.policy = f'"default";q={settings.rate_limit_per_minute};w=60'.encode()
@@ -109,9 +111,7 @@ class _Exchange:
         "asked",
         "began",
         "edge",
-        "header_bytes",
         "headers",
-        "is_page",
         "key",
         "limit_headers",
         "scope",
@@ -127,26 +127,22 @@ class _Exchange:
         self.began = time.perf_counter()
         self.started = False
         self.status = 0
-        self.headers = {}
-        self.header_bytes = 0
-        for name, value in scope["headers"]:
-            self.headers[name] = value
-            self.header_bytes += len(name) + len(value)
-        self.asked = Asked(uuid_utils.uuid7().hex, accepted_language(self._header(b"accept-language")))
-        self.asked.base_url = edge.settings.public_url or f"{scope['scheme']}://{self._header(b'host') or 'localhost'}"
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        language = accepted_language(self._header(b"accept-language"))
+        base_url = edge.settings.public_url or f"{scope['scheme']}://{self._header(b'host') or 'localhost'}"
+        self.asked = scope["knooppunt"] = Asked(uuid_utils.uuid7().hex, language, ANONYMOUS, base_url)
         self.limit_headers: list[tuple[bytes, bytes]] = []
         self.key: tuple[Any, ...] | None = None
-        self.is_page = not scope["path"].startswith("/v1")
-        scope["knooppunt"] = self.asked
 
     def _header(self, name: bytes) -> str:
-        return self.headers.get(name, b"").decode("latin-1")  # type: ignore[no-any-return]
+        value = self.headers.get(name)
+        return "" if value is None else value.decode("latin-1")
 
     async def run(self, receive: Receive) -> None:
         try:
             self._check_size()
             authorization = self._header(b"authorization")
-            if authorization:
+            if authorization and self.scope["path"] not in ALWAYS_OPEN:
                 self.asked.actor = await self._authenticated(authorization)
             self._count(self.asked.actor.client or self._address())
             if self._knows_already():
@@ -166,7 +162,7 @@ class _Exchange:
         scheme, _, token = authorization.partition(" ")
         try:
             if scheme.lower() != "bearer" or not token.strip():
-                raise Unauthenticated("Send the token as `Authorization: Bearer <token>`.")
+                raise Unauthenticated("Send the token as `Authorization: Bearer <token>`.", code="token-required")
             return await self.edge.authenticate(token.strip())
         except Unauthenticated:
             # Wrong tokens count for the address they come from: a new guess each time would never meet a limit.
@@ -182,7 +178,10 @@ class _Exchange:
                 f"A query string has at most {settings.max_query_bytes} bytes.",
                 code="query-too-long",
             )
-        if self.header_bytes > MAX_HEADER_BYTES:
+        header_bytes = 0
+        for name, value in self.scope["headers"]:
+            header_bytes += len(name) + len(value)
+        if header_bytes > MAX_HEADER_BYTES:
             detail = f"The headers of a request have at most {MAX_HEADER_BYTES} bytes together."
             raise HttpProblem(431, "Headers too large", detail, code="headers-too-large")
         length = self._header(b"content-length")
@@ -217,28 +216,29 @@ class _Exchange:
 
     def _knows_already(self) -> bool:
         """Whether the client's ETag is the one we gave for this very question, under the data that still holds."""
-        if self.scope["method"] not in ("GET", "HEAD") or self.asked.actor is not ANONYMOUS or self.is_page:
+        scope, headers = self.scope, self.headers
+        path = scope["path"]
+        if scope["method"] not in ("GET", "HEAD") or self.asked.actor is not ANONYMOUS:
             return False
-        if self.scope["path"].startswith(OFTEN_CHANGED):
+        if not path.startswith("/v1") or path.startswith(OFTEN_CHANGED):
             return False
         self.key = (
-            self.scope["path"], self.scope["query_string"], self.headers.get(b"accept"), self.asked.language,
-            accepts_gzip(self._header(b"accept-encoding")), self.asked.base_url, self._day(),
+            path, scope["query_string"], headers.get(b"accept"), self.asked.language,
+            accepts_gzip(self._header(b"accept-encoding")), self.asked.base_url, _hour(),
         )  # fmt: skip
-        known = self._header(b"if-none-match")
-        found = self.edge.tags.get(self.key) if known else None
-        if found is None or found[0] != self.edge.version():
+        known = headers.get(b"if-none-match")
+        found = self.edge.tags.get(self.key) if known is not None else None
+        if known is None or found is None or found[0] != self.edge.version():
             return False
-        return matches(known, next(value.decode() for name, value in found[1] if name == b"etag"))
-
-    def _day(self) -> int:
-        # An answer without asOf changes at midnight in the Netherlands; an hour's granularity is safely within that.
-        return int(time.time() // 3600)
+        return known == found[1].encode() or matches(known.decode("latin-1"), found[1])
 
     async def _not_modified(self) -> None:
+        """What was kept is whole but for what differs with each request."""
         assert self.key is not None
-        _, headers = self.edge.tags[self.key]
-        await self._begin({"type": "http.response.start", "status": 304, "headers": list(headers)})
+        self.started, self.status = True, 304
+        kept = self.edge.tags[self.key][2]
+        headers = [*kept, (b"request-id", self.asked.request_id.encode()), *self.limit_headers]
+        await self.send({"type": "http.response.start", "status": 304, "headers": headers})
         await self.send({"type": "http.response.body", "body": b""})
 
     def _check_ready(self) -> None:
@@ -300,10 +300,11 @@ class _Exchange:
         known = tags.get(self.key)
         if (known is not None and known[0] == version) or len(self.scope["query_string"]) > LONGEST_REMEMBERED:
             return
-        kept = [h for h in message["headers"] if h[0] in (b"etag", b"content-language", b"link", b"vary")]
-        if not any(name == b"etag" for name, _ in kept):
+        kept = {name: value for name, value in message["headers"] if name in KEPT_HEADERS}
+        if b"etag" not in kept:
             return
-        tags[self.key] = (version, kept)
+        usual = (header for header in self.edge.public if header[0] not in kept)
+        tags[self.key] = (version, kept[b"etag"].decode(), [*kept.items(), *usual])
         if len(tags) > MOST_TAGS:
             tags.popitem(last=False)
 
@@ -338,6 +339,11 @@ class _Exchange:
         self.edge.measures.record(
             self.scope["method"], getattr(route, "path", "other"), self.status, time.perf_counter() - self.began
         )
+
+
+def _hour() -> int:
+    # An answer without asOf changes at midnight in the Netherlands; an hour's granularity is safely within that.
+    return int(time.time() // 3600)
 
 
 def _too_large(most: int) -> HttpProblem:

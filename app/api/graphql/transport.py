@@ -11,11 +11,11 @@ import orjson
 import strawberry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.api.accepting import JSON, best_named, is_json
 from app.api.graphql.answering import Answering, Drafts, Execution, MutationRefused, Parameters, envelope
 from app.api.graphql.documents import Recent, Refused
 from app.api.graphql.executing import Context
 from app.api.graphql.limits import Limits
-from app.api.graphql.negotiation import HTML, JSON, RESPONSE, answer_type, is_readable
 from app.api.graphql.selecting import Draft, Projected
 from app.api.problems import PROBLEM_JSON, HttpProblem, problem
 from app.domain.errors import DomainError, TooLarge
@@ -24,6 +24,11 @@ from app.domain.reading import Reader
 MAX_BODY = 1_000_000
 _KNOWN_REQUESTS = 2_000_000
 _MAX_KNOWN_REQUEST = 4_096
+RESPONSE = "application/graphql-response+json"
+HTML = "text/html"
+# JSON where the client does not care; the type made for GraphQL where it names both alike.
+_OFFERS = (JSON, RESPONSE)
+_OFFERS_WITH_PAGE = (JSON, RESPONSE, HTML)
 _CONTENT_TYPES = {media: f"{media}; charset=utf-8".encode() for media in (JSON, RESPONSE)}
 _VARY = (b"vary", b"Accept")
 _BOM = b"\xef\xbb\xbf"
@@ -94,7 +99,7 @@ class GraphQLEndpoint:
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
         media = _negotiate(headers.accept, page=False)
-        if not is_readable(headers.content_type) or headers.content_encoding not in (None, "identity"):
+        if not is_json(headers.content_type) or headers.content_encoding not in (None, "identity"):
             raise _unreadable()
         body = await _body(receive, headers.content_length)
         context = await self._context(scope)
@@ -200,7 +205,7 @@ def _headers(scope: Scope) -> Headers:
 
 
 def _negotiate(accept: str | None, *, page: bool) -> str:
-    media = answer_type(accept, page)
+    media = best_named(accept, _OFFERS_WITH_PAGE if page else _OFFERS)
     if media is None:
         detail = f"The answer can be {RESPONSE} or {JSON}."
         raise HttpProblem(406, "Not acceptable", detail, code="not-acceptable", headers={"vary": "Accept"})

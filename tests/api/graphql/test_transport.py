@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import HTMLResponse
 
-from app.api.graphql.negotiation import JSON, RESPONSE, answer_type, is_readable
+from app.api.accepting import JSON, best_named, is_json
+from app.api.graphql.transport import HTML, RESPONSE
 from app.domain.errors import Fault, Invalid, Unauthenticated, Unavailable
 
 TYPENAME = {"query": "{ __typename }"}
@@ -49,13 +50,13 @@ def test_answers_in_the_media_type_that_is_asked_for(client: Any, accept: str) -
     ],
 )
 def test_negotiates_by_quality_and_precision(accept: str | None, chosen: str | None) -> None:
-    assert answer_type(accept, False) == chosen
+    assert best_named(accept, (JSON, RESPONSE)) == chosen
 
 
 @given(st.text(alphabet='applicton/json*html+grqu-esp;=,.019 "', max_size=60))
 def test_no_accept_header_breaks_negotiation(accept: str) -> None:
-    assert answer_type(accept, True) in (None, JSON, RESPONSE, "text/html")
-    assert is_readable(accept) in (True, False)
+    assert best_named(accept, (JSON, RESPONSE, HTML)) in (None, JSON, RESPONSE, HTML)
+    assert is_json(accept) in (True, False)
 
 
 def test_a_browser_gets_the_page_and_a_script_the_answer(new_client: Callable[..., Any]) -> None:
