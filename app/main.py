@@ -47,6 +47,7 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
     registry = PostgresRegistry(database)
     watch = Watch(database, signer)
     identity = _identity(settings, database)
+    gate = identity or Clients(database)
     library = Library(reader, registry, lambda: watch.catalogue)
     services = Services(
         library=library,
@@ -80,7 +81,8 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
             lane,
             settings,
             api_version=API_VERSION,
-            authenticate=(identity or Clients(database)).authenticate,
+            authenticate=gate.authenticate,
+            confirm=gate.confirm,
             version=lambda: watch.version,
             problem=lambda: watch.problem,
             allowed=lambda path: api.allowed_methods(app, path),

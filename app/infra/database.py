@@ -13,8 +13,11 @@ from typing import Any
 import asyncpg
 
 from app.domain.access import Actor
-from app.domain.errors import Unavailable
+from app.domain.errors import Unauthenticated, Unavailable
 
+REFUSED = "This token is wrong, expired or revoked."
+TOKEN_ENDED = "KP401"
+"""The SQLSTATE that `enter` raises in the database."""
 ADVICE = "The database cannot be reached now. Try again in a few seconds."
 
 # What asyncpg and the sockets raise when the server is away, restarting, stopping or full.
@@ -141,27 +144,24 @@ class Database:
                 ) from error
             except (*OTHER_SCHEMA, asyncpg.InsufficientPrivilegeError) as error:
                 raise Unavailable("The database does not have the tables of this release.") from error
+            except asyncpg.PostgresError as error:
+                if error.sqlstate != TOKEN_ENDED:
+                    raise
+                raise Unauthenticated(REFUSED) from error
         raise AssertionError
 
     @asynccontextmanager
     async def transaction(self, actor: Actor) -> AsyncIterator[Connection]:
         """One transaction in the name of the actor: row-level security knows who it is. Commits on a clean exit.
 
-        Raises `Unavailable`; a row that this actor may not write stays asyncpg's `InsufficientPrivilegeError`.
+        Raises `Unavailable`, `Unauthenticated` when the actor's token does not hold any more; a row that this actor may
+        not write stays asyncpg's `InsufficientPrivilegeError`.
         """
         try:
             async with self.pool.acquire(timeout=10) as connection, connection.transaction():
-                await connection.execute(
-                    "select set_config('app.role', $1, true), set_config('app.hub', "
-                    "coalesce((select id::text from hub where slug = $2), ''), true), set_config('app.client', $3, true), "
-                    "set_config('app.umbrella', $4, true), set_config('app.mask', "
-                    "(1 | case when $1 in ('hub', 'national') then 2 else 0 end "
-                    "| case when $1 = 'national' then 1 << 30 else 0 end | coalesce(umbrella_bit($4), 0))::text, true)",
-                    actor.role,
-                    actor.hub,
-                    actor.client or "",
-                    actor.umbrella or "",
-                )
+                await connection.execute("select enter($1, $2, $3, $4, $5)", *entering(actor))
+                if actor.proof is not None:
+                    actor.proof.holds = True
                 yield connection
         except AWAY as error:
             raise Unavailable(ADVICE) from error
@@ -169,3 +169,13 @@ class Database:
             raise Unavailable("The database does not have the tables of this release.") from error
         except IN_THE_WAY as error:
             raise Unavailable("Another change is in the way. Try again in a few seconds.") from error
+        except asyncpg.PostgresError as error:
+            if error.sqlstate != TOKEN_ENDED:
+                raise
+            raise Unauthenticated(REFUSED) from error
+
+
+def entering(actor: Actor) -> tuple[Any, ...]:
+    """The arguments of `enter`, which tells the database who reads or writes, and checks the token."""
+    proof = actor.proof
+    return (None if proof is None else proof.token, actor.client, actor.role, actor.hub, actor.umbrella)

@@ -15,8 +15,10 @@ from sqlalchemy import (
     Date,
     FromClause,
     Integer,
+    LargeBinary,
     Select,
     Text,
+    Uuid,
     bindparam,
     case,
     cast,
@@ -33,6 +35,9 @@ from sqlalchemy.types import TypeEngine
 
 from app.domain.reading import EdgeShape, Language, NounShape, Pick, Shape
 from app.infra.json_sql import Expression, array, beyond, build, constant, page_info, signed_cursor
+
+# What `enter` takes, in its order.
+ACTOR = {"token": LargeBinary, "client": Uuid, "role": Text, "hub": Text, "umbrella": Text}
 
 _dialect = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
 
@@ -278,16 +283,9 @@ class Projection:
 
 
 def _actor() -> Select[*tuple[Any, ...]]:
-    """Who reads, for the policies of row-level security."""
-
-    def setting(name: str, value: Expression) -> Expression:
-        return func.set_config(literal_column(f"'app.{name}'"), value, literal_column("true")).label(name)
-
-    mask = func.reader_mask(bindparam("actor_role", type_=Text), bindparam("actor_umbrella", type_=Text))
-    hub = func.hub_number(bindparam("actor_hub", type_=Text))
-    return select(
-        setting("mask", cast(mask, Text)), setting("hub", func.coalesce(cast(hub, Text), literal_column("''")))
-    ).offset(literal_column("0"))
+    """Who reads, for the policies of row-level security. It fails when the token does not hold any more."""
+    shown = (bindparam(f"actor_{name}", type_=type_) for name, type_ in ACTOR.items())
+    return select(func.enter(*shown).label("entered")).offset(literal_column("0"))
 
 
 def _where(view: View, rows: Rows, cx: Context, given: Mapping[str, Expression], but: str = "") -> list[Expression]:

@@ -20,8 +20,8 @@ from sqlalchemy import Date, DateTime, Uuid
 from app.domain.access import Actor
 from app.domain.errors import Fault, Invalid
 from app.domain.reading import Answer, Language, NounShape, Selection, Shape
-from app.infra.database import Database
-from app.infra.projection import Key, Projection, Statement
+from app.infra.database import Database, entering
+from app.infra.projection import ACTOR, Key, Projection, Statement
 
 MOST_STATEMENTS = 100  # 50 kB each with the shape that leads to it: twice what the known clients ask
 COLLECT_EVERY = 8  # statements
@@ -79,6 +79,8 @@ class PostgresReader:
         statement = self.statement(tuple(s.shape for s in selections), language, known=actor.role != "anonymous")
         row = await self._database.row(statement.sql, *self.arguments(statement, selections, actor))
         assert row is not None
+        if actor.proof is not None:
+            actor.proof.holds = True  # or the statement had failed
         return [Answer(row[i], row[i + 1], row[i + 2]) for i in range(0, len(row), 3)]
 
     def statement(self, shapes: tuple[Shape, ...], language: Language, *, known: bool = False) -> Statement:
@@ -110,7 +112,8 @@ class PostgresReader:
                 values[prefix + "bind"] = bind
                 if selection.after is not None:
                     self._put_cursor(values, prefix, selection, bind)
-        values["actor_role"], values["actor_hub"], values["actor_umbrella"] = actor.role, actor.hub, actor.umbrella
+        for name, value in zip(ACTOR, entering(actor), strict=True):
+            values[f"actor_{name}"] = value
         values["cursor_secret"] = self._signer.secret
         values["cursor_expiry"] = self._signer.expiry()
         return [values[name] for name in statement.parameters]
