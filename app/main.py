@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
         library=library,
         missing_region=library.missing_region,
         exists=registry.exists,
-        writing=work_factory(database, reader),
+        writing=work_factory(database, reader, lambda: watch.version),
         problem=lambda: watch.problem,
         today=day_in_the_netherlands,
         public_url=settings.public_url,

@@ -24,6 +24,7 @@ from app.infra.database import Database, entering
 from app.infra.projection import ACTOR, Key, Projection, Statement
 
 MOST_STATEMENTS = 100  # 50 kB each with the shape that leads to it: twice what the known clients ask
+MOST_ADDING = 10
 COLLECT_EVERY = 8  # statements
 SHARED = ("verified", "closed")
 _INVALID_CURSOR = "This cursor is not one of ours, belongs to another question, or is too old. Start again without it."
@@ -67,6 +68,7 @@ class PostgresReader:
         self._projection = projection
         self._signer = signer
         self._statements: OrderedDict[tuple[tuple[Shape, ...], Language, bool], Statement] = OrderedDict()
+        self._adding: OrderedDict[tuple[tuple[Shape, ...], Language, str], Statement] = OrderedDict()
         self._compiled = 0
         self._nouns = {noun: view.shape() for noun, view in projection.views.items()}
 
@@ -97,6 +99,16 @@ class PostgresReader:
                 self._statements.popitem(last=False)
         elif len(self._statements) > MOST_STATEMENTS // 2:
             self._statements.move_to_end(key)  # as long as there is room, the order does not matter yet
+        return statement
+
+    def added(self, shape: Shape, language: Language, sql: str) -> Statement:
+        """The statement that enters, adds by this statement (`with added as (…) …`), and reads what was added."""
+        key = ((shape,), language, sql)
+        statement = self._adding.get(key)
+        if statement is None:
+            statement = self._adding[key] = self._projection.compile_added(shape, language, sql)
+            if len(self._adding) > MOST_ADDING:
+                self._adding.popitem(last=False)
         return statement
 
     def arguments(self, statement: Statement, selections: Sequence[Selection], actor: Actor) -> list[Any]:
