@@ -47,12 +47,13 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
     registry = PostgresRegistry(database)
     watch = Watch(database, signer)
     identity = _identity(settings, database)
+    gate = identity or Clients(database)
     library = Library(reader, registry, lambda: watch.catalogue)
     services = Services(
         library=library,
         missing_region=library.missing_region,
         exists=registry.exists,
-        writing=work_factory(database, reader),
+        writing=work_factory(database, reader, lambda: watch.version),
         problem=lambda: watch.problem,
         today=day_in_the_netherlands,
         public_url=settings.public_url,
@@ -80,7 +81,8 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
             lane,
             settings,
             api_version=API_VERSION,
-            authenticate=(identity or Clients(database)).authenticate,
+            authenticate=gate.authenticate,
+            confirm=gate.confirm,
             version=lambda: watch.version,
             problem=lambda: watch.problem,
             allowed=lambda path: api.allowed_methods(app, path),

@@ -47,10 +47,15 @@ API_CSP = b"default-src 'none'; frame-ancestors 'none'"
 log = structlog.get_logger()
 
 Authenticate = Callable[[str], Awaitable[Actor]]
+Confirm = Callable[[Actor], Awaitable[None]]
 
 
 class Edge:
-    """`version` is the version of the public data, None while it is not known for sure."""
+    """`version` is the version of the public data, None while it is not known for sure.
+
+    `authenticate` may believe a token for the time being; what reads or writes in its name finds out, and `confirm` asks
+    where nothing did. Nothing is answered, not even a fault, before one of them has.
+    """
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class Edge:
         *,
         api_version: str,
         authenticate: Authenticate,
+        confirm: Confirm,
         version: Callable[[], int | None],
         problem: Callable[[], str | None],
         allowed: Callable[[str], Iterable[str]],
@@ -67,6 +73,7 @@ class Edge:
         self.app = app
         self.settings = settings
         self.authenticate = authenticate
+        self.confirm = confirm
         self.version = version
         self.problem = problem
         self.allowed = allowed
@@ -114,6 +121,7 @@ class _Exchange:
         "headers",
         "key",
         "limit_headers",
+        "refused",
         "scope",
         "send",
         "started",
@@ -125,7 +133,7 @@ class _Exchange:
         self.scope = scope
         self.send = send
         self.began = time.perf_counter()
-        self.started = False
+        self.started = self.refused = False
         self.status = 0
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         language = accepted_language(self._header(b"accept-language"))
@@ -150,13 +158,22 @@ class _Exchange:
                 return
             self._check_ready()
             if self.scope["method"] == "OPTIONS":
+                await self.edge.confirm(self.asked.actor)
                 await self._options()
                 return
             await self._pass_on(receive)
         except DomainError as error:
             if self.started:
                 raise
-            await self.refuse(error)
+            await self.refuse(await self._unknown() or error)
+
+    async def _unknown(self) -> DomainError | None:
+        """The refusal for a token that does not hold any more, or cannot be looked up now."""
+        try:
+            await self.edge.confirm(self.asked.actor)
+        except DomainError as error:
+            return error
+        return None
 
     async def _authenticated(self, authorization: str) -> Actor:
         scheme, _, token = authorization.partition(" ")
@@ -285,8 +302,14 @@ class _Exchange:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
+                unknown = await self._unknown()
+                if unknown is not None:  # not raised: within FastAPI an answer that has begun is one that was sent
+                    await self.refuse(unknown)
+                    return
                 self._remember(message, version)
                 await self._begin(message)
+            elif self.refused:
+                return
             elif not head or not message.get("more_body"):
                 await self.send({**message, "body": b""} if head else message)
 
@@ -322,7 +345,8 @@ class _Exchange:
         await self.send(message)
 
     async def refuse(self, error: DomainError) -> None:
-        """Sends a problem."""
+        """Sends a problem; whatever else comes as an answer is dropped."""
+        self.refused = True
         status, given, body = problem(error)
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in given.items()]
         headers += [

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["anonymous", "hub", "umbrella", "national", "admin"]
+
+
+@dataclass(slots=True, eq=False)
+class Proof:
+    """What shows that an actor is who it is: the hash of its token. `holds` as soon as the database has said so within
+    this request; until then the actor is who it was a moment ago, and nothing may be told to it."""
+
+    token: bytes
+    holds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """The one who asks. `hub` is the slug of a hub actor, `umbrella` the code of an umbrella actor.
 
-    `client` is the id of the API client behind the token, None for anonymous readers.
+    `client` is the id of the API client behind the token, None for anonymous readers. Without a `proof` it needs none:
+    anonymous, or proven at the door.
     """
 
     role: Role = "anonymous"
     hub: str | None = None
     umbrella: str | None = None
     client: str | None = None
+    proof: Proof | None = field(default=None, compare=False, repr=False)
 
 
 ANONYMOUS = Actor()

@@ -24,6 +24,16 @@ class Desk:
     response: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of history: who did what. `changes` are field → from, to."""
+
+    actor: Actor
+    action: str
+    changes: Mapping[str, Any]
+    note: str | None = None
+
+
 class Routing(Protocol):
     """Theme → workfields that it hints at, and all workfields in order."""
 
@@ -43,7 +53,9 @@ class Signals(Protocol):
         """As much of it as this actor may see, not locked for change by others."""
         ...
 
-    async def add(self, signal: Signal) -> None: ...
+    async def add(self, signal: Signal, line: Line | None = None) -> None:
+        """Adds it, with the first line of its history when that is given."""
+        ...
 
     async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None, verified: bool = False) -> None:
         """Writes it as the next version; with `recipients` for these umbrellas and those that answered before."""

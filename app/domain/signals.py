@@ -10,6 +10,7 @@ from uuid import UUID
 from app.domain.access import Actor
 from app.domain.errors import Conflict, Faults, Forbidden, NotFound
 from app.domain.routing import RESPONSE_WEEKS, recipients, respond_by
+from app.domain.signal_ports import Line
 from app.domain.signal_rules import (
     MAX_DESCRIPTION,
     MAX_NOTE,
@@ -94,8 +95,7 @@ async def create_signal(work: Work, actor: Actor, signal: Signal, today: date) -
             code="transition-not-allowed",
             allowed=["draft", "submitted"],
         )
-    await work.signals.add(signal)
-    await work.signals.record(signal, actor, "created", differences(None, signal))
+    await work.signals.add(signal, Line(actor, "created", differences(None, signal)))
     return signal.id
 
 

@@ -118,6 +118,10 @@ class Work(Protocol):
         """Reads within the transaction: what the change made of the resource."""
         ...
 
+    async def conclude(self, selection: Selection, language: Language) -> Answer:
+        """Reads as the last act of this work: it may be committed with it, and nothing may follow."""
+        ...
+
     async def recall(self, client: str, key: str, fingerprint: bytes) -> dict[str, Any] | None:
         """The answer given to this idempotency key before, None the first time.
 

@@ -28,8 +28,8 @@ from joserfc.util import base64_to_int
 
 from app.domain.access import Actor
 from app.domain.errors import Unauthenticated, Unavailable
-from app.infra.clients import PREFIX, REFUSED, Clients
-from app.infra.database import Database
+from app.infra.clients import PREFIX, Clients
+from app.infra.database import REFUSED, Database
 from app.settings import LOOPBACK, Settings, is_safe_address
 
 AWAY = "The issuer of this token cannot be reached now, so the token cannot be checked. Try again in a few seconds."
@@ -98,6 +98,10 @@ class Identity:
         if self._federation is not None and not token.startswith(PREFIX) and token.count(".") == 2:
             return await self._federation.authenticate(token)
         return await self._clients.authenticate(token)
+
+    async def confirm(self, actor: Actor) -> None:
+        """See `Clients`. What the issuer vouches for is looked up at every request, so it needs no more."""
+        await self._clients.confirm(actor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ cached by shape, without values. Nothing on this path builds Python objects from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,10 @@ from sqlalchemy import (
     Date,
     FromClause,
     Integer,
+    LargeBinary,
     Select,
     Text,
+    Uuid,
     bindparam,
     case,
     cast,
@@ -34,6 +37,17 @@ from sqlalchemy.types import TypeEngine
 from app.domain.reading import EdgeShape, Language, NounShape, Pick, Shape
 from app.infra.json_sql import Expression, array, beyond, build, constant, page_info, signed_cursor
 
+# What `enter` takes, in its order.
+ACTOR: Mapping[str, type[TypeEngine[Any]]] = {
+    "token": LargeBinary,
+    "client": Uuid,
+    "role": Text,
+    "hub": Text,
+    "umbrella": Text,
+}
+
+ACTOR_IN_SQL = ("bytea", "uuid", "text", "text", "text")
+_PARAMETER = re.compile(r"\$(\d+)")
 _dialect = postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
 
 
@@ -127,6 +141,8 @@ class View:
     order: str | None = None
     # A filter that finds few rows by itself: with it, nothing is walked.
     finds: str | None = None
+    # The rows that an insert in the same statement returned, under the name `added`.
+    added: Callable[[], FromClause] | None = None
 
     def shape(self) -> NounShape:
         edges = {name: EdgeShape(edge.noun, edge.many, tuple(edge.args)) for name, edge in self.edges.items()}
@@ -167,6 +183,31 @@ class Projection:
         compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         return Statement(str(compiled), tuple(compiled.positiontup or ()), constants)
+
+    def compile_added(self, shape: Shape, language: Language, adding: str) -> Statement:
+        """One statement that enters, adds a row and reads it: a table shows new rows to the next statement only, what an
+        insert returns is there at once.
+
+        `adding` has a place for each part: `with {entered}added as (insert … where …{gate} returning *) {answer}`. The
+        gate opens when `enter` has answered, before anything is written. Its own parameters come first.
+        """
+        view, cx = self.views[shape.noun], Context(0, language)
+        assert view.added is not None
+        rows = Rows(view.added())
+        given = {name: cx.value(index, view.filters[name].type_) for name, index in shape.filters}
+        compiled = self._one(shape, view, rows, _where(view, rows, cx, given), cx).compile(
+            dialect=_dialect, compile_kwargs={"render_postcompile": True}
+        )
+        first = max(int(number) for number in _PARAMETER.findall(adding)) + 1
+        entering = ", ".join(f"${first + place}::{type_}" for place, type_ in enumerate(ACTOR_IN_SQL))
+        after = first + len(ACTOR) - 1
+        sql = adding.format(
+            entered=f"entered as materialized (select enter({entering}) as entered), ",
+            gate=" and (select entered from entered)",
+            answer=_PARAMETER.sub(lambda found: f"${int(found[1]) + after}", str(compiled)),
+        )
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return Statement(sql, (*(f"actor_{name}" for name in ACTOR), *(compiled.positiontup or ())), constants)
 
     def _select(self, shape: Shape, cx: Context) -> Select[*tuple[Any, ...]]:
         view = self.views[shape.noun]
@@ -278,16 +319,9 @@ class Projection:
 
 
 def _actor() -> Select[*tuple[Any, ...]]:
-    """Who reads, for the policies of row-level security."""
-
-    def setting(name: str, value: Expression) -> Expression:
-        return func.set_config(literal_column(f"'app.{name}'"), value, literal_column("true")).label(name)
-
-    mask = func.reader_mask(bindparam("actor_role", type_=Text), bindparam("actor_umbrella", type_=Text))
-    hub = func.hub_number(bindparam("actor_hub", type_=Text))
-    return select(
-        setting("mask", cast(mask, Text)), setting("hub", func.coalesce(cast(hub, Text), literal_column("''")))
-    ).offset(literal_column("0"))
+    """Who reads, for the policies of row-level security. It fails when the token does not hold any more."""
+    shown = [bindparam(f"actor_{name}", type_=type_) for name, type_ in ACTOR.items()]
+    return select(func.enter(*shown).label("entered")).offset(literal_column("0"))
 
 
 def _where(view: View, rows: Rows, cx: Context, given: Mapping[str, Expression], but: str = "") -> list[Expression]:

@@ -21,10 +21,11 @@ from sqlalchemy import Date, DateTime, Uuid
 from app.domain.access import Actor
 from app.domain.errors import Fault, Invalid
 from app.domain.reading import Answer, Language, NounShape, Selection, Shape
-from app.infra.database import Database
-from app.infra.projection import Key, Projection, Statement
+from app.infra.database import Database, entering
+from app.infra.projection import ACTOR, Key, Projection, Statement
 
 MOST_STATEMENTS = 100  # 50 kB each with the shape that leads to it: twice what the known clients ask
+MOST_ADDING = 10
 SHARED = ("verified", "closed")
 _INVALID_CURSOR = "This cursor is not one of ours, belongs to another question, or is too old. Start again without it."
 
@@ -67,6 +68,7 @@ class PostgresReader:
         self._projection = projection
         self._signer = signer
         self._statements: OrderedDict[tuple[tuple[Shape, ...], Language, bool], Statement] = OrderedDict()
+        self._adding: OrderedDict[tuple[tuple[Shape, ...], Language, str], Statement] = OrderedDict()
         self._nouns = {noun: view.shape() for noun, view in projection.views.items()}
 
     def nouns(self) -> Mapping[str, NounShape]:
@@ -78,6 +80,8 @@ class PostgresReader:
         statement = self.statement(tuple(s.shape for s in selections), language, known=actor.role != "anonymous")
         row = await self._database.row(statement.sql, *self.arguments(statement, selections, actor))
         assert row is not None
+        if actor.proof is not None:
+            actor.proof.holds = True  # or the statement had failed
         return [Answer(row[i], row[i + 1], row[i + 2]) for i in range(0, len(row), 3)]
 
     def statement(self, shapes: tuple[Shape, ...], language: Language, *, known: bool = False) -> Statement:
@@ -93,6 +97,17 @@ class PostgresReader:
             self._statements.move_to_end(key)  # as long as there is room, the order does not matter yet
         return statement
 
+    def added(self, shape: Shape, language: Language, sql: str) -> Statement:
+        """The statement that enters, adds by this statement (`with added as (…) …`), and reads what was added."""
+        key = ((shape,), language, sql)
+        statement = self._adding.get(key)
+        if statement is None:
+            with _cleared():
+                statement = self._adding[key] = self._projection.compile_added(shape, language, sql)
+            if len(self._adding) > MOST_ADDING:
+                self._adding.popitem(last=False)
+        return statement
+
     def arguments(self, statement: Statement, selections: Sequence[Selection], actor: Actor) -> list[Any]:
         """The values of a statement's parameters, in its order."""
         values: dict[str, Any] = dict(statement.constants)
@@ -106,7 +121,8 @@ class PostgresReader:
                 values[prefix + "bind"] = bind
                 if selection.after is not None:
                     self._put_cursor(values, prefix, selection, bind)
-        values["actor_role"], values["actor_hub"], values["actor_umbrella"] = actor.role, actor.hub, actor.umbrella
+        for name, value in zip(ACTOR, entering(actor), strict=True):
+            values[f"actor_{name}"] = value
         values["cursor_secret"] = self._signer.secret
         values["cursor_expiry"] = self._signer.expiry()
         return [values[name] for name in statement.parameters]

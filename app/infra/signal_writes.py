@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -12,10 +11,11 @@ import orjson
 
 from app.domain.access import Actor
 from app.domain.routing import Umbrella
-from app.domain.signal_ports import Desk
+from app.domain.signal_ports import Desk, Line
 from app.domain.signals import FollowUp, Signal
 from app.domain.text import fold
-from app.infra.database import Connection
+from app.infra.database import Connection, Turn
+from app.infra.vocabulary import Vocabularies, Vocabulary
 
 _SIGNAL = """
 select s.*, h.slug as hub, r.code as region,
@@ -26,19 +26,34 @@ from signal s join hub h on h.id = s.hub_id join region r on r.id = s.region_id 
 SEARCH = "setweight(to_tsvector('dutch', {title}), 'A') || to_tsvector('dutch', {description})"
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """See the port."""
+_ADD = f"""
+insert into signal (id, hub_id, external_id, kind, title, description, themes, workfields, workfields_source, region_id,
+  scale, groups, channel, heard_on, people_count, visibility, status, demonstration, search)
+select $1, h.id, $3, $4, $5, $6, $7, workfield_mask($8), $9, r.id, $11, $12, $13, $14, $15, $16, $17, $18,
+  {SEARCH.format(title="$19", description="$20")}
+from hub h, region r where h.slug = $2 and r.code = $10"""
+_ADD_JOINED = f"""with {{entered}}added as ({_ADD}{{gate}} returning *), line as (
+insert into signal_history (signal_id, version, hub_id, action, role, by_hub, by_umbrella, client_id, note, changes)
+select id, version, hub_id, $21, $22, $23, $24, $25, $26, $27 from added)
+{{answer}}"""
+_ADD_WITH_LINE = _ADD_JOINED.format(entered="", gate="", answer="select from added")
 
-    hints: Mapping[str, Sequence[str]]
-    workfields: Sequence[str]
+
+def _columns(s: Signal) -> tuple[Any, ...]:
+    """The arguments of `_ADD`."""
+    return (
+        s.id, s.hub, s.external_id, s.kind, s.title, s.description, list(s.themes), list(s.concerned),
+        s.workfields_source, s.region, s.scale, list(s.groups), s.channel, s.heard_on, s.people_count, s.visibility,
+        s.status, s.demonstration, fold(s.title), fold(s.description),
+    )  # fmt: skip
 
 
 class PostgresSignals:
     """See the port."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, vocabularies: Vocabularies | None = None) -> None:
         self._connection = connection
+        self._vocabularies = vocabularies or Vocabularies(connection)
 
     async def get(self, signal_id: UUID) -> Signal | None:
         """See the port. Row-level security lets a hub lock its own rows alone."""
@@ -53,20 +68,20 @@ class PostgresSignals:
         row = await self._connection.fetchrow(_SIGNAL, signal_id)
         return _signal(row) if row is not None else None
 
-    async def add(self, signal: Signal) -> None:
-        """See the port."""
-        s = signal
-        await self._connection.execute(
-            f"""insert into signal (id, hub_id, external_id, kind, title, description, themes, workfields,
-              workfields_source, region_id, scale, groups, channel, heard_on, people_count, visibility, status,
-              demonstration, search)
-            select $1, h.id, $3, $4, $5, $6, $7, workfield_mask($8), $9, r.id, $11, $12, $13, $14, $15, $16, $17, $18,
-              {SEARCH.format(title="$19", description="$20")}
-            from hub h, region r where h.slug = $2 and r.code = $10""",
-            s.id, s.hub, s.external_id, s.kind, s.title, s.description, list(s.themes), list(s.concerned),
-            s.workfields_source, s.region, s.scale, list(s.groups), s.channel, s.heard_on, s.people_count, s.visibility,
-            s.status, s.demonstration, fold(s.title), fold(s.description),
+    async def add(self, signal: Signal, line: Line | None = None) -> None:
+        """See the port. With a line both are one statement, held back so that the answer may join it (see `conclude`)."""
+        if line is None:
+            await self._connection.execute(_ADD, *_columns(signal))
+            return
+        who = line.actor
+        arguments = (
+            *_columns(signal), line.action, who.role, who.hub, who.umbrella, UUID(who.client) if who.client else None,
+            line.note, orjson.dumps(dict(line.changes)).decode(),
         )  # fmt: skip
+        if isinstance(self._connection, Turn):
+            await self._connection.later(_ADD_WITH_LINE, _ADD_JOINED, *arguments)
+        else:
+            await self._connection.execute(_ADD_WITH_LINE, *arguments)
 
     async def change(self, signal: Signal, *, recipients: Sequence[str] | None = None, verified: bool = False) -> None:
         """See the port."""
@@ -159,21 +174,11 @@ class PostgresSignals:
 
     async def umbrellas(self) -> Sequence[Umbrella]:
         """See the port."""
-        rows = await self._connection.fetch(
-            "select code, workfields[1] as workfield, umbrella_bit(code) as bit from term "
-            "where vocabulary = 'umbrella' order by rank"
-        )
-        return [Umbrella(row["code"], row["workfield"], row["bit"]) for row in rows]
+        return (await self._vocabularies.now()).umbrellas
 
-    async def routing(self) -> Routing:
+    async def routing(self) -> Vocabulary:
         """See the port."""
-        rows = await self._connection.fetch(
-            "select vocabulary, code, workfields from term where vocabulary in ('theme', 'workfield') order by rank"
-        )
-        return Routing(
-            {row["code"]: row["workfields"] for row in rows if row["vocabulary"] == "theme" and row["workfields"]},
-            [row["code"] for row in rows if row["vocabulary"] == "workfield"],
-        )
+        return await self._vocabularies.now()
 
 
 def _signal(row: Any) -> Signal:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    table,
     true,
 )
 
@@ -52,6 +53,11 @@ def _signals(cx: Context, given: Mapping[str, Expression]) -> Rows:
     )
     row = select(s, found.c.rank, given["q"].label("words")).select_from(s.join(found, found.c.id == s.c.id)).subquery()
     return Rows(row)
+
+
+def _added() -> FromClause:
+    s = table("added", *(column(c.name, c.type) for c in signal.c))
+    return select(s, literal_column("0::real").label("rank"), cast(null(), Text).label("words")).subquery()
 
 
 def _terms_in(vocabulary: str, name: str) -> Edge:
@@ -237,6 +243,7 @@ SIGNAL = View(
     version=lambda r: r.version,
     order="-createdAt",
     finds="q",
+    added=_added,
 )
 
 SIGNAL_PARTS = (

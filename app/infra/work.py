@@ -18,11 +18,12 @@ from app.domain.errors import Conflict, Fault, Forbidden, Invalid, KeyReused
 from app.domain.periods import MembershipPeriod
 from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
-from app.infra.database import Connection, Database
+from app.infra.database import Connection, Database, Turn
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
 from app.infra.reader import PostgresReader
 from app.infra.signal_writes import PostgresSignals
+from app.infra.vocabulary import Kept, Vocabularies, Vocabulary
 
 WorkFactory = Callable[[Actor], AbstractAsyncContextManager["PostgresWork"]]
 
@@ -30,14 +31,16 @@ WorkFactory = Callable[[Actor], AbstractAsyncContextManager["PostgresWork"]]
 class PostgresWork:
     """See the port `app.domain.work.Work`."""
 
-    def __init__(self, connection: Connection, actor: Actor, reader: PostgresReader | None) -> None:
+    def __init__(
+        self, connection: Connection | Turn, actor: Actor, reader: PostgresReader | None, vocabularies: Vocabularies
+    ) -> None:
         self._connection = connection
         self._actor = actor
         self._reader = reader
         self.hubs = PostgresHubs(connection)
         self.organisations = PostgresOrganisations(connection)
-        self.codes = PostgresCodes(connection)
-        self.signals = PostgresSignals(connection)
+        self.codes = PostgresCodes(connection, vocabularies)
+        self.signals = PostgresSignals(connection, vocabularies)
 
     async def read(self, selection: Selection, language: Language) -> Answer:
         """See the port."""
@@ -45,6 +48,17 @@ class PostgresWork:
         statement = self._reader.statement((selection.shape,), language)
         arguments = self._reader.arguments(statement, [selection], self._actor)
         row = await self._connection.fetchrow(statement.sql, *arguments)
+        return Answer(row[0], row[1], row[2])
+
+    async def conclude(self, selection: Selection, language: Language) -> Answer:
+        """See the port. A signal that is all there is to write is written and read by one statement."""
+        turn, reader = self._connection, self._reader
+        assert reader is not None
+        later = turn.takes_all() if isinstance(turn, Turn) else None
+        if later is None:
+            return await self.read(selection, language)
+        statement = reader.added(selection.shape, language, later[0])
+        row = await turn.alone(statement.sql, *later[1], *reader.arguments(statement, [selection], self._actor))
         return Answer(row[0], row[1], row[2])
 
     async def recall(self, client: str, key: str, fingerprint: bytes) -> dict[str, Any] | None:
@@ -79,14 +93,15 @@ class PostgresWork:
         )
 
 
-def work_factory(database: Database, reader: PostgresReader) -> WorkFactory:
-    """Opens units of work on this database."""
+def work_factory(database: Database, reader: PostgresReader, version: Callable[[], int | None]) -> WorkFactory:
+    """Opens units of work on this database. `version` is that of the public data, None while it is not known for sure."""
+    kept = Kept()
 
     @asynccontextmanager
     async def work(actor: Actor) -> AsyncIterator[PostgresWork]:
         try:
-            async with database.transaction(actor) as connection:
-                yield PostgresWork(connection, actor, reader)
+            async with database.turn(actor) as turn:
+                yield PostgresWork(turn, actor, reader, Vocabularies(turn, version(), kept))
         except asyncpg.UniqueViolationError as error:
             raise Conflict("Something with this name exists already.", code="already-exists") from error
         except asyncpg.InsufficientPrivilegeError as error:  # the database's own lock: policies were to say so before
@@ -100,7 +115,7 @@ def work_factory(database: Database, reader: PostgresReader) -> WorkFactory:
 
 def plain_work(connection: Any) -> PostgresWork:
     """A unit of work on a connection whose transaction is somebody else's, without reads."""
-    return PostgresWork(connection, Actor("national"), None)
+    return PostgresWork(connection, Actor("national"), None, Vocabularies(connection))
 
 
 @dataclass
@@ -113,11 +128,17 @@ class Material:
     counted_on: dict[str, date] = field(default_factory=dict)
 
 
+def _on(day: date, codes: Collection[str], vocabulary: Vocabulary) -> dict[str, str]:
+    lives = {code: vocabulary.regions[code] for code in codes if code in vocabulary.regions}
+    return {code: life.scheme for code, life in lives.items() if life.valid_from <= day < life.valid_to}
+
+
 class PostgresCodes:
     """See the port."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, vocabularies: Vocabularies) -> None:
         self._connection = connection
+        self._vocabularies = vocabularies
 
     async def unknown_regions(self, codes: Collection[str]) -> set[str]:
         """Codes that no region ever had."""
@@ -126,19 +147,15 @@ class PostgresCodes:
 
     async def unknown_terms(self, vocabulary: str, codes: Collection[str]) -> set[str]:
         """Codes that the vocabulary does not have."""
-        rows = await self._connection.fetch(
-            "select code from term where vocabulary = $1 and code = any($2::text[])", vocabulary, list(codes)
-        )
-        return set(codes) - {row["code"] for row in rows}
+        unknown = set(codes) - (await self._vocabularies.now()).codes.get(vocabulary, frozenset())
+        if unknown:  # unless they are new
+            unknown -= (await self._vocabularies.anew()).codes.get(vocabulary, frozenset())
+        return unknown
 
     async def regions_on(self, codes: Collection[str], day: date) -> dict[str, str]:
         """Code → scheme of those that exist on the day."""
-        rows = await self._connection.fetch(
-            "select code, scheme from region where code = any($1::text[]) and valid_from <= $2 and valid_to > $2",
-            list(codes),
-            day,
-        )
-        return {row["code"]: row["scheme"] for row in rows}
+        found = _on(day, codes, await self._vocabularies.now())
+        return found if len(found) == len(set(codes)) else _on(day, codes, await self._vocabularies.anew())
 
     async def material(self, areas: Sequence[Area]) -> Material:
         """See the port."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +12,9 @@ import httpx
 import pytest
 
 from app.domain.errors import Invalid, NotFound
+from app.infra import clients
 from app.infra.clients import NewClient, create_client, list_clients, revoke_client, rotate_client
+from app.infra.database import Database
 
 
 @pytest.fixture
@@ -108,7 +111,7 @@ async def test_a_rotated_token_takes_over_at_once_with_a_term_of_its_own(ask, ow
     assert timedelta(days=29) < until - datetime.now(UTC) <= timedelta(days=30)
 
 
-async def test_the_use_of_a_token_is_noted_once_a_minute(ask, owner, client):
+async def test_the_use_of_a_token_is_noted_once_a_minute(ask, owner, client, monkeypatch):
     token, identity = await client()
     last_used = "select last_used_at from client where id = $1"
     assert await owner.fetchval(last_used, identity) is None
@@ -118,6 +121,7 @@ async def test_the_use_of_a_token_is_noted_once_a_minute(ask, owner, client):
     await ask(f"Bearer {token}")
     assert await owner.fetchval(last_used, identity) == first
     await owner.execute("update client set last_used_at = now() - interval '61 seconds' where id = $1", identity)
+    monkeypatch.setattr(clients, "monotonic", lambda: time.monotonic() + 61)
     await ask(f"Bearer {token}")
     assert await owner.fetchval(last_used, identity) >= first
 
@@ -160,3 +164,77 @@ async def test_a_client_has_a_role_and_what_belongs_to_it(client, changes, code)
     with pytest.raises(Invalid) as caught:
         await client(**changes)
     assert [fault.code for fault in caught.value.faults] == [code]
+
+
+HUBS = {"query": "{ hubs { nodes { slug } } }"}
+SIGNAL = {"kind": "knelpunt", "title": "Wachten", "themes": ["wachttijden"], "region": "GM0014"}
+ADDRESSES = [
+    ("GET", "/v1/regions?scheme=gemeente", None), ("GET", "/v1/signals", None), ("GET", "/v1/nothing", None), ("GET", "/livez", None),
+    ("GET", "/v1/regions?limit=none", None), ("GET", "/v1/openapi.json", None), ("GET", "/", None), ("OPTIONS", "/v1/hubs", None),
+    ("POST", "/graphql", HUBS), ("POST", "/graphql", {"query": "{ __typename }"}), ("POST", "/graphql", {"query": "{ nothing }"}),
+    ("POST", "/v1/signals", SIGNAL), ("POST", "/v1/signals", {**SIGNAL, "title": ""}), ("DELETE", "/v1/hubs", None),
+    ("POST", "/graphql", {"query": 'mutation { createSignal(input: {kind: "knelpunt", title: "Wachten", '
+                                   'themes: ["wachttijden"], region: "GM0014"}) { id } }'}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("ended", ["revoked", "expired", "rotated", "gone"])
+async def test_a_token_that_was_just_good_is_refused_everywhere_from_the_moment_that_it_ends(
+    house, owner, client, ended
+):
+    """It is remembered for a minute, whatever it asks: so each address is asked with it before and after."""
+    tokens = [await client() for _ in ADDRESSES]
+    for token, _ in tokens:
+        async with _as(house, token) as asking:
+            assert (await asking.get("/v1/hubs/groningen")).status_code == 200
+    for (_, identity), (method, address, body) in zip(tokens, ADDRESSES, strict=True):
+        async with _as(house, tokens[ADDRESSES.index((method, address, body))][0]) as asking:
+            before = await owner.fetchval("select count(*) from change")
+            await _END[ended](owner, identity)
+            assert refused(await asking.request(method, address, json=body)), (method, address)
+            assert refused(await asking.request(method, address, json=body)), "and again, now that it is forgotten"
+            assert await owner.fetchval("select count(*) from change") == before
+
+
+_END = {
+    "revoked": revoke_client,
+    "rotated": rotate_client,
+    "expired": lambda owner, identity: owner.execute(
+        "update client set expires_at = now() - interval '1 second' where id = $1", identity
+    ),
+    "gone": lambda owner, identity: owner.execute("delete from client where id = $1", identity),
+}
+
+
+def _as(house, token):
+    transport = httpx.ASGITransport(app=house.app, raise_app_exceptions=False)
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://knooppunt.test", headers={"authorization": f"Bearer {token}"}
+    )
+
+
+async def test_a_known_token_reads_without_a_question_of_its_own(house, client, monkeypatch):
+    token, _ = await client()
+    asked = []
+    row = Database.row
+
+    async def counting(self, sql, *args):
+        asked.append(sql)
+        return await row(self, sql, *args)
+
+    async with _as(house, token) as asking:
+        await asking.get("/v1/hubs/groningen")
+        monkeypatch.setattr(Database, "row", counting)
+        assert (await asking.get("/v1/hubs/groningen")).status_code == 200
+    assert len(asked) == 1
+    assert "enter(" in asked[0]
+
+
+async def test_what_a_token_stands_for_is_the_databases_word_not_what_a_process_remembers(house, owner, client):
+    token, identity = await client()
+    async with _as(house, token) as asking:
+        assert (await asking.get("/v1/hubs/groningen")).status_code == 200
+        other = await owner.fetchval("select id from hub where slug = 'limburg'")
+        await owner.execute("update client set hub_id = $2 where id = $1", identity, other)
+        assert refused(await asking.get("/v1/hubs/groningen"))
+        assert (await asking.get("/v1/hubs/groningen")).status_code == 200, "looked up anew"

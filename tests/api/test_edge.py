@@ -57,9 +57,13 @@ class World:
                 raise Unauthenticated("This token is wrong, expired or revoked.")
             return CLIENT
 
+        async def confirm(actor):
+            self.confirmed.append(actor)
+
+        self.confirmed = []
         self.edge = Edge(
-            self.inner, Settings(**{"rate_limit_per_minute": 0, **settings}), api_version="1.2.3", authenticate=authenticate,
-            version=lambda: self.version, problem=lambda: self.problem,
+            self.inner, Settings(**{"rate_limit_per_minute": 0, **settings}), api_version="1.2.3",
+            authenticate=authenticate, confirm=confirm, version=lambda: self.version, problem=lambda: self.problem,
             allowed=lambda path: {"GET", "HEAD"} if path == "/v1/hubs" else set(), measures=Measures(lambda: True),
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from app.domain.access import Actor
 from app.domain.errors import Unauthenticated, Unavailable
-from app.infra.clients import REFUSED
+from app.infra.database import REFUSED
 from app.infra.oidc import Federation, Identity, IssuerKeys
 from app.settings import Settings
 from tests.issuer import AUDIENCE, ec, part, rsa, running_issuer, with_hmac

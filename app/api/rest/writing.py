@@ -91,9 +91,11 @@ async def create(
                 headers = {"location": asking.asked.base_url + before["location"]}
                 return shown(asking, answer, 201, {**headers, "content-language": before["language"]})
         made = await act(work)
-        answer = await work.read(select(made), asking.asked.language)
         place = location(made)
-        if key is not None:
+        if key is None:
+            answer = await work.conclude(select(made), asking.asked.language)
+        else:
+            answer = await work.read(select(made), asking.asked.language)
             # As text: the same bytes, and so the same ETag, when it is given again.
             body = (answer.body or b"null").decode()
             first = {"body": body, "version": answer.version, "location": place, "language": asking.asked.language}
