@@ -13,8 +13,8 @@ import asyncpg
 
 from app.domain.access import Actor
 from app.domain.errors import Fault, Invalid, NotFound, Unauthenticated
+from app.domain.ids import new_id
 from app.infra.database import Database
-from app.infra.loading import new_id
 
 PREFIX = "kp_"
 REFUSED = "This token is wrong, expired or revoked."

@@ -10,10 +10,10 @@ from typing import Any
 
 import asyncpg
 import orjson
-import uuid_utils
 
 from app.domain.areas import area_history
 from app.domain.hub_areas import hub_region_periods
+from app.domain.ids import new_id
 from app.domain.periods import FOREVER, MembershipPeriod, RegionPeriod
 from app.domain.reference import Area, ProposedHub, ReferenceData, Succession
 from app.domain.text import fold
@@ -324,8 +324,3 @@ async def _areas(connection: asyncpg.Connection, data: ReferenceData, timeline: 
 def _population_dates(regions: Iterable[RegionPeriod]) -> dict[str, date]:
     """The date of each municipality's latest population figure."""
     return {r.region: r.population_date for r in regions if r.scheme == "gemeente" and r.population_date is not None}
-
-
-def new_id() -> uuid.UUID:
-    """A UUID of version 7: sorts by time, and says no more than that."""
-    return uuid.UUID(bytes=uuid_utils.uuid7().bytes)

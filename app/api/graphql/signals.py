@@ -16,8 +16,8 @@ from app.api.graphql.regions import Region
 from app.api.graphql.selecting import Projected, project
 from app.api.graphql.terms import Channel, ParticipantGroup, Theme, Umbrella, Workfield
 from app.api.graphql.writing import created, given, write
-from app.api.identity import new_id
 from app.domain import signals
+from app.domain.ids import new_id
 
 
 @strawberry.type(description="A signal on the desk of an umbrella, with a term to respond by.")

@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, Field
 
-from app.api.identity import new_id
 from app.api.rest.answers import (
     AsOf,
     Day,
@@ -31,6 +30,7 @@ from app.api.rest.terms import TermReference
 from app.api.rest.writing import change, create, remove, representation, version_given
 from app.domain import signals
 from app.domain.errors import NotFound
+from app.domain.ids import new_id
 from app.domain.signal_rules import (
     MAX_CODES,
     MAX_NOTE,
