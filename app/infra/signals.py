@@ -61,9 +61,7 @@ def _terms_in(vocabulary: str, name: str) -> Edge:
 
 
 def _workfields(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
-    return term_rows(
-        "workfield", lambda t: row.workfields.op("&")(literal_column("1").op("<<")(t.rank - literal_column("1"))) != 0
-    )
+    return term_rows("workfield", lambda t: row.workfields.op("&")(literal_column("1").op("<<")(t.bit)) != 0)
 
 
 def _region(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
