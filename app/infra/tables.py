@@ -21,7 +21,6 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    UniqueConstraint,
     Uuid,
     text,
 )
@@ -82,22 +81,6 @@ term = Table(
     Column("basis", Text),
     Column("bit", SmallInteger),
     PrimaryKeyConstraint("vocabulary", "code"),
-)
-
-# The place of an umbrella in masks of readers, of a workfield in masks of signals: given once, to nobody else ever. A
-# trigger on `term` fills it, and `term.bit` from it.
-term_bit = Table(
-    "term_bit",
-    metadata,
-    Column("vocabulary", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("bit", SmallInteger, nullable=False),
-    PrimaryKeyConstraint("vocabulary", "code"),
-    UniqueConstraint("vocabulary", "bit"),
-    CheckConstraint(
-        "vocabulary = 'umbrella' and bit between 2 and 29 or vocabulary = 'workfield' and bit between 0 and 14",
-        name="room",
-    ),
 )
 
 scheme = Table(
