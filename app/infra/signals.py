@@ -50,7 +50,9 @@ def _signals(cx: Context, given: Mapping[str, Expression]) -> Rows:
     found = func.signal_candidates(given["q"], literal_column(str(MOST_MATCHES))).table_valued(
         column("id", Uuid), column("rank", Float)
     )
-    row = select(s, found.c.rank, given["q"].label("words")).select_from(s.join(found, found.c.id == s.c.id)).subquery()
+    # As the cursor says it again: a `real` in JSON has fewer digits than the comparison has.
+    rank = cast(found.c.rank, Float).label("rank")
+    row = select(s, rank, given["q"].label("words")).select_from(s.join(found, found.c.id == s.c.id)).subquery()
     return Rows(row)
 
 
