@@ -128,17 +128,17 @@ def _migrate(settings: Settings, to: str = "head", wait_seconds: float = 60) -> 
     with running_database(settings) as addresses:
         role = addresses.role or service_role(addresses.service, addresses.owner)
         changed = asyncio.run(run(addresses.owner, role, to, wait_seconds))
-        if to == "head" and asyncio.run(_with_owner(settings, keep_epoch)):
+        if to == "head" and asyncio.run(_with_owner(settings, keep_epoch, keeping_epoch=False)):
             say.print("Another cluster than the change log was written in: a new epoch begins.")
         return changed
 
 
-async def _with_owner(settings: Settings, act: Any) -> Any:
+async def _with_owner(settings: Settings, act: Any, *, keeping_epoch: bool = True) -> Any:
     """Runs `act(connection)` as the owner of the schema."""
     from app.infra.prepare import as_owner, running_database
 
     with running_database(settings) as addresses:
-        async with as_owner(addresses.owner) as connection:
+        async with as_owner(addresses.owner, keeping_epoch=keeping_epoch) as connection:
             return await act(connection)
 
 

@@ -16,11 +16,11 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from app.domain.ids import new_id
 from app.domain.text import fold
 from app.infra import demonstration, demonstration_volume, packaged
 from app.infra.clients import NewClient, create_client
 from app.infra.embedded import SERVICE, SUPERUSER
-from app.infra.loading import new_id
 from app.infra.migrating import migrate
 from app.infra.prepare import Addresses, load_reference
 from app.infra.signal_writes import SEARCH

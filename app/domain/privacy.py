@@ -5,7 +5,7 @@ A finding has a kind and a place and never the value, so that it can be shown, l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
@@ -62,11 +62,12 @@ def find(text: str) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.start)
 
 
-def check(fields: Mapping[str, str | None], faults: Faults) -> None:
+def check(fields: Mapping[str, str | None], faults: Faults, kinds: Collection[Kind] = NAMES.keys()) -> None:
     """Adds a fault for each finding in each field; `fields` maps the name that the caller knows to its text."""
     for field, text in fields.items():
         for finding in find(text) if text else ():
-            faults.add("body", field, CODE, describe(finding))
+            if finding.kind in kinds:
+                faults.add("body", field, CODE, describe(finding))
 
 
 def describe(finding: Finding) -> str:

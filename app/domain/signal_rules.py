@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from app.domain.errors import Faults
+from app.domain.privacy import Kind as PersonalData
 from app.domain.privacy import check as check_privacy
 from app.domain.routing import concerned_workfields
 from app.domain.work import Work
@@ -32,6 +33,11 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "withdrawn": (),
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_ANY_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# A UUID, with or without hyphens: one in a hundred holds digits that would pass for somebody's number.
+_RANDOM = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}(?:\1[0-9a-fA-F]{4}){2}\1[0-9a-fA-F]{12}")
+EXTERNAL_ID_KINDS: tuple[PersonalData, ...] = ("bsn", "iban", "email", "phone")
+MAX_EXTERNAL_ID = 200
 MAX_TITLE = 200
 MAX_DESCRIPTION = 10_000
 MAX_NOTE = 2_000
@@ -56,8 +62,8 @@ async def checked(work: Work, signal: Signal, today: date) -> Signal:
         faults.add("body", "heardOn", "date-in-future", "A signal has been heard already.")
     elif signal.heard_on.year < 2016:
         faults.add("body", "heardOn", "date-before-first-edition", "Regions are known from 2016-01-01 on.")
-    if signal.external_id is not None and not (signal.external_id.strip() and signal.external_id.isprintable()):
-        faults.add("body", "externalId", "invalid-value", "An external id is printable characters, at least one.")
+    if signal.external_id is not None:
+        check_external_id(signal.external_id, faults)
     await _check_codes(work, signal, faults)
     faults.raise_if_any()
     known_terms = await work.signals.routing()
@@ -105,6 +111,18 @@ def check_text(name: str, value: str, longest: int, faults: Faults, *, required:
         faults.add("body", name, "control-character", "Control characters are not accepted.")
     else:
         check_privacy({name: value}, faults)
+
+
+def check_external_id(value: str, faults: Faults) -> None:
+    """The id that a hub has for something in its own system: short, readable, and nobody's number or address."""
+    if _ANY_CONTROL.search(value):
+        faults.add("body", "externalId", "control-character", "Control characters are not accepted.")
+    elif not (value.strip() and value.isprintable()):
+        faults.add("body", "externalId", "invalid-value", "An external id is printable characters, at least one.")
+    if len(value) > MAX_EXTERNAL_ID:
+        faults.add("body", "externalId", "too-long", f"At most {MAX_EXTERNAL_ID} characters.")
+    elif not _RANDOM.fullmatch(value):
+        check_privacy({"externalId": value}, faults, EXTERNAL_ID_KINDS)
 
 
 def differences(before: Signal | None, after: Signal) -> dict[str, Any]:

@@ -161,7 +161,7 @@ async def step_signal(
     Raises as `change_signal`; a step that is not allowed names those that are.
     """
     present = await _own(work, actor, signal_id, version)
-    _check_step(step, present)
+    await _check_step(work, step, present)
     allowed = TRANSITIONS[present.status]
     if step.to not in allowed:
         options = ", ".join(allowed) or "none"
@@ -177,7 +177,10 @@ async def step_signal(
         )
     forwarded: tuple[str, ...] | None = None
     if step.to == "verified" and present.visibility != "hub":
-        forwarded = await _recipients(work, present, step)
+        forwarded = step.recipients
+        if forwarded is None:
+            forwarded = recipients(present.concerned, await work.signals.umbrellas())
+        forwarded = tuple(dict.fromkeys(forwarded))
     changed = replace(present, status=step.to)
     if step.to == "verified":
         await work.signals.change(changed, recipients=forwarded or (), verified=True)
@@ -190,7 +193,7 @@ async def step_signal(
     return present.version + 1
 
 
-def _check_step(step: Step, present: Signal) -> None:
+async def _check_step(work: Work, step: Step, present: Signal) -> None:
     faults = Faults()
     if step.to not in TRANSITIONS:
         faults.add("body", "to", "unknown-code", f"One of {', '.join(TRANSITIONS)}.")
@@ -203,6 +206,13 @@ def _check_step(step: Step, present: Signal) -> None:
     if step.reason is not None and step.recipients is None:
         detail = "A reason goes with recipients; anything else to remember is a note."
         faults.add("body", "reason", "not-applicable", detail)
+    if step.recipients is not None:
+        known = {umbrella.code for umbrella in await work.signals.umbrellas()}
+        for index, code in enumerate(step.recipients):
+            if code not in known:
+                faults.add("body", f"recipients[{index}]", "unknown-code", "There is no umbrella with this code.")
+        if not (step.reason or "").strip():
+            faults.add("body", "reason", "required", "Say why this goes to others than the workfields say.")
     faults.raise_if_any()
 
 
@@ -286,21 +296,6 @@ async def _own(work: Work, actor: Actor, signal_id: UUID, version: int | None) -
         raise Forbidden("A signal is changed by its own hub.")
     check_version(version, present.version)
     return present
-
-
-async def _recipients(work: Work, signal: Signal, step: Step) -> tuple[str, ...]:
-    umbrellas = await work.signals.umbrellas()
-    if step.recipients is None:
-        return recipients(signal.concerned, umbrellas)
-    faults = Faults()
-    known = {umbrella.code for umbrella in umbrellas}
-    for index, code in enumerate(step.recipients):
-        if code not in known:
-            faults.add("body", f"recipients[{index}]", "unknown-code", "There is no umbrella with this code.")
-    if not (step.reason or "").strip():
-        faults.add("body", "reason", "required", "Say why this goes to others than the workfields say.")
-    faults.raise_if_any()
-    return tuple(dict.fromkeys(step.recipients))
 
 
 __all__ = ["TRANSITIONS", "FollowUp", "Kind", "Scale", "Signal", "Status", "Step", "Visibility"]

@@ -15,8 +15,8 @@ import asyncpg
 
 from app.domain.access import Actor, Proof
 from app.domain.errors import Fault, Invalid, NotFound, Unauthenticated
+from app.domain.ids import new_id
 from app.infra.database import REFUSED, Database
-from app.infra.loading import new_id
 
 PREFIX = "kp_"
 KNOWN_SECONDS = 60.0  # then it is looked up again, so that its use is noted

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
+import structlog
 
 from app.domain.access import Actor
 from app.domain.errors import Unauthenticated, Unavailable
+from app.infra.epochs import keep_epoch
 
 REFUSED = "This token is wrong, expired or revoked."
 TOKEN_ENDED = "KP401"  # noqa: S105 - no password
@@ -66,6 +68,8 @@ def why_not(error: BaseException) -> str:
     return f"The database cannot be reached ({type(error).__name__})."
 
 
+log = structlog.get_logger()
+
 Connection = Any
 """A pooled asyncpg connection; asyncpg has no types of its own."""
 
@@ -75,6 +79,15 @@ async def _bytes_for_json(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "json", schema="pg_catalog", format="binary", encoder=lambda value: value, decoder=lambda value: value
     )
+
+
+async def _prepared(connection: asyncpg.Connection) -> None:
+    """A new connection may lead to another cluster than the one before it (a restore, a replica that took over): then
+    nothing may be written before the change log knows. Here, because there is no other way to a transaction."""
+    await _bytes_for_json(connection)
+    with suppress(*OTHER_SCHEMA):  # the watch says which release it is of
+        if await keep_epoch(connection):
+            log.warning("epoch-opened")
 
 
 async def _keep(connection: asyncpg.Connection) -> None:
@@ -106,7 +119,7 @@ class Database:
             self._url,
             min_size=0,
             max_size=self._size,
-            init=_bytes_for_json,
+            init=_prepared,
             reset=_keep,
             server_settings=self._settings,
             statement_cache_size=150,

@@ -9,11 +9,12 @@ import asyncpg
 
 from app.domain.access import Actor
 from app.domain.hubs import Hub, Member, create_hub, put_member
+from app.domain.ids import new_id
 from app.domain.reference import Area
 from app.domain.text import fold
 from app.infra.demonstration_signals import load_signals
 from app.infra.demonstration_volume import clear as clear_signals
-from app.infra.loading import hold_writers, new_id, take_turn
+from app.infra.loading import hold_writers, take_turn
 from app.infra.work import plain_work
 
 ZOETERMEER = "zoetermeer"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -54,7 +54,8 @@ class Ground:
     hubs: Sequence[tuple[int, str, Sequence[Sequence[Place]]]]
     themes: Sequence[str]
     hints: dict[str, Sequence[str]]
-    workfields: Sequence[str]
+    workfields: Mapping[str, int]
+    """Each with its place in a mask."""
     umbrellas: Sequence[tuple[str, str, int]]
     groups: Sequence[str]
     channels: Sequence[str]
@@ -183,15 +184,14 @@ async def survey(connection: asyncpg.Connection) -> Ground:
         for (number, slug), schemes in hubs.items()
     ]
     terms = await connection.fetch(
-        "select vocabulary, code, parent, workfields, case when vocabulary = 'umbrella' then umbrella_bit(code) end "
-        "as bit from term order by vocabulary, rank, code"
+        "select vocabulary, code, parent, workfields, 1 << bit as bit from term order by vocabulary, rank, code"
     )
     of = {name: [t for t in terms if t["vocabulary"] == name] for name in {t["vocabulary"] for t in terms}}
     return Ground(
         weighted,
         [t["code"] for t in of["theme"] for _ in range(4 if t["parent"] else 1)],
         {t["code"]: t["workfields"] for t in of["theme"] if t["workfields"]},
-        [t["code"] for t in of["workfield"]],
+        {t["code"]: t["bit"] for t in of["workfield"]},
         [(t["code"], t["workfields"][0], t["bit"]) for t in of["umbrella"]],
         [t["code"] for t in of["participant-group"]],
         [t["code"] for t in of["channel"]],
@@ -216,13 +216,13 @@ class Maker:
         return batch
 
     def _routing(self, themes: tuple[str, ...], named: int) -> tuple[int, str, tuple[tuple[str, str, int], ...]]:
-        given = (self.ground.workfields[named],) if named < len(self.ground.workfields) else None
+        every = tuple(self.ground.workfields)
+        given = (every[named],) if named < len(every) else None
         key = (*themes, str(given))
         found = self.workfields.get(key)
         if found is None:
-            every = self.ground.workfields
             codes, source = concerned_workfields(given, themes, self.ground.hints, every)
-            mask = sum(1 << every.index(code) for code in codes)
+            mask = sum(self.ground.workfields[code] for code in codes)
             found = self.workfields[key] = (mask, source, tuple(u for u in self.ground.umbrellas if u[1] in codes))
         return found
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import asyncpg
 import orjson
-import uuid_utils
 
 from app.domain.areas import area_history
+from app.domain.errors import Fault, Invalid
 from app.domain.hub_areas import hub_region_periods
+from app.domain.ids import new_id
 from app.domain.periods import FOREVER, MembershipPeriod, RegionPeriod
 from app.domain.reference import Area, ProposedHub, ReferenceData, Succession
 from app.domain.text import fold
@@ -82,6 +83,7 @@ def _without_hubs(data: ReferenceData) -> ReferenceData:
 
 
 async def _terms(connection: asyncpg.Connection, data: ReferenceData) -> None:
+    await _check_room(connection, data)
     # Deleted, not truncated, here and below: truncating would keep every reader waiting until the load is done.
     await connection.execute("delete from term")
     await connection.copy_records_to_table(
@@ -99,6 +101,24 @@ async def _terms(connection: asyncpg.Connection, data: ReferenceData) -> None:
             for t in data.terms
         ],
     )  # fmt: skip
+
+
+# How many there can ever be in a mask (see the table `term_bit`): the places of those that went are not given again.
+ROOM = {"umbrella": 28, "workfield": 15}
+
+
+async def _check_room(connection: asyncpg.Connection, data: ReferenceData) -> None:
+    faults = []
+    for vocabulary, room in ROOM.items():
+        kept = {
+            row["code"] for row in await connection.fetch("select code from term_bit where vocabulary = $1", vocabulary)
+        }
+        count = len(kept | {term.code for term in data.terms if term.vocabulary == vocabulary})
+        if count > room:
+            detail = f"There is room for {room} codes of {vocabulary}, those that went included; this would be {count}."
+            faults.append(Fault("data", "reference", "no-room", detail))
+    if faults:
+        raise Invalid(faults)
 
 
 async def _schemes(connection: asyncpg.Connection, data: ReferenceData) -> None:
@@ -324,8 +344,3 @@ async def _areas(connection: asyncpg.Connection, data: ReferenceData, timeline: 
 def _population_dates(regions: Iterable[RegionPeriod]) -> dict[str, date]:
     """The date of each municipality's latest population figure."""
     return {r.region: r.population_date for r in regions if r.scheme == "gemeente" and r.population_date is not None}
-
-
-def new_id() -> uuid.UUID:
-    """A UUID of version 7: sorts by time, and says no more than that."""
-    return uuid.UUID(bytes=uuid_utils.uuid7().bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 import asyncpg
@@ -13,6 +13,7 @@ from app.domain.reference import ReferenceData, verify
 from app.infra import loading
 from app.infra.database import AWAY, OTHER_SCHEMA, REFUSALS, why_not
 from app.infra.embedded import OWNER, SERVICE, EmbeddedPostgres
+from app.infra.epochs import keep_epoch
 from app.infra.loading import Progress, quiet
 from app.settings import Settings
 
@@ -48,14 +49,20 @@ def running_database(settings: Settings) -> Iterator[Addresses]:
 
 
 @asynccontextmanager
-async def as_owner(owner_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection that may read and write everything. Raises `Unavailable` in words that say what to do."""
+async def as_owner(owner_url: str, *, keeping_epoch: bool = True) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that may read and write everything. Raises `Unavailable` in words that say what to do.
+
+    Like those of the service it begins an epoch where one is due, unless `keeping_epoch` says that this comes next.
+    """
     try:
         connection = await asyncpg.connect(owner_url, timeout=10)
     except (*REFUSALS, *AWAY) as error:
         raise Unavailable(why_not(error)) from error
     try:
         await connection.execute("select set_config('app.role', 'system', false)")
+        if keeping_epoch:
+            with suppress(*OTHER_SCHEMA):
+                await keep_epoch(connection)
         yield connection
     except OTHER_SCHEMA as error:
         raise Unavailable("The database does not have the tables of this release. Run `knooppunt migrate`.") from error

@@ -24,6 +24,8 @@ async def purge_signal(connection: asyncpg.Connection, signal_id: UUID) -> None:
     """
     async with connection.transaction():
         await connection.execute("select 1 from signal where id = $1 for update", signal_id)
+        # For the owner alone: the service would not see it, and say that there is none.
+        await connection.execute("select 1 from signal_history where signal_id = $1 for update", signal_id)
         version = await connection.fetchval(
             """select greatest((select max(version) from signal_history where signal_id = $1),
               (select max(version) from change where resource_id = $1),

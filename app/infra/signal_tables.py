@@ -26,6 +26,22 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from app.infra.tables import metadata, now
 
+# The place of an umbrella in masks of readers, of a workfield in masks of signals: given once, to nobody else ever. A
+# trigger on `term` fills it, and `term.bit` from it.
+term_bit = Table(
+    "term_bit",
+    metadata,
+    Column("vocabulary", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("bit", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("vocabulary", "code"),
+    UniqueConstraint("vocabulary", "bit"),
+    CheckConstraint(
+        "vocabulary = 'umbrella' and bit between 2 and 29 or vocabulary = 'workfield' and bit between 0 and 14",
+        name="room",
+    ),
+)
+
 # `audience` are the bits of those who may read: set by trigger, on the signal and all its children, so that no policy
 # has to join. 1 public, 2 network, 4 and up one for each umbrella; 0 is the hub alone.
 signal = Table(

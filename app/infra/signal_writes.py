@@ -19,7 +19,7 @@ from app.infra.vocabulary import Vocabularies, Vocabulary
 
 _SIGNAL = """
 select s.*, h.slug as hub, r.code as region,
-  array(select t.code from term t where t.vocabulary = 'workfield' and s.workfields & (1 << (t.rank - 1)) <> 0
+  array(select t.code from term t where t.vocabulary = 'workfield' and s.workfields & (1 << t.bit) <> 0
     order by t.rank) as concerned
 from signal s join hub h on h.id = s.hub_id join region r on r.id = s.region_id where s.id = $1
 """

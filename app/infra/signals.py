@@ -51,7 +51,9 @@ def _signals(cx: Context, given: Mapping[str, Expression]) -> Rows:
     found = func.signal_candidates(given["q"], literal_column(str(MOST_MATCHES))).table_valued(
         column("id", Uuid), column("rank", Float)
     )
-    row = select(s, found.c.rank, given["q"].label("words")).select_from(s.join(found, found.c.id == s.c.id)).subquery()
+    # As the cursor says it again: a `real` in JSON has fewer digits than the comparison has.
+    rank = cast(found.c.rank, Float).label("rank")
+    row = select(s, rank, given["q"].label("words")).select_from(s.join(found, found.c.id == s.c.id)).subquery()
     return Rows(row)
 
 
@@ -67,9 +69,7 @@ def _terms_in(vocabulary: str, name: str) -> Edge:
 
 
 def _workfields(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
-    return term_rows(
-        "workfield", lambda t: row.workfields.op("&")(literal_column("1").op("<<")(t.rank - literal_column("1"))) != 0
-    )
+    return term_rows("workfield", lambda t: row.workfields.op("&")(literal_column("1").op("<<")(t.bit)) != 0)
 
 
 def _region(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:

@@ -79,6 +79,7 @@ term = Table(
     Column("under_represented", Boolean),
     Column("nearest_role", Text),
     Column("basis", Text),
+    Column("bit", SmallInteger),
     PrimaryKeyConstraint("vocabulary", "code"),
 )
 

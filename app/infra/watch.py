@@ -15,6 +15,7 @@ import structlog
 
 from app.domain.library import Catalogue
 from app.infra.database import AWAY, REFUSALS, Database, why_not
+from app.infra.epochs import keep_epoch
 from app.infra.reader import Signer
 from migrations import revisions
 
@@ -87,6 +88,8 @@ class Watch:
         problem = _other_release(row[0] if row else None)
         if problem is None and row is not None and row[1] != self._version:
             await self._take(row[1])
+        if problem is None and await keep_epoch(self._database.pool):  # a replica that took over keeps its connections
+            log.warning("epoch-opened")
         if problem is None and not self.catalogue.editions:
             problem = "The reference data is not there yet. Run `knooppunt reference load`."
         return problem

@@ -14,6 +14,7 @@ import structlog
 from app.infra.clients import list_clients, revoke_client
 from app.settings import Settings
 from tests.issuer import AUDIENCE, ec, part, rsa, running_issuer, with_hmac
+from tests.signal_cases import letters
 
 WRONG = "This token is wrong, expired or revoked."
 PATCH = {"content-type": "application/merge-patch+json", "if-match": "*"}
@@ -75,7 +76,7 @@ def hub(as_role):
 
 
 def an_organisation():
-    return {"name": f"Stichting {uuid.uuid4().hex}", "type": "bewonersinitiatief", "side": "life-world"}
+    return {"name": f"Stichting {letters()}", "type": "bewonersinitiatief", "side": "life-world"}
 
 
 def refused(response):

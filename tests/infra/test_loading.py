@@ -15,8 +15,10 @@ from app.domain.hubs import change_hub
 from app.domain.organisations import change_organisation
 from app.domain.versions import ANY_VERSION
 from app.infra import loading, packaged
+from app.infra.clients import NewClient, create_client
 from app.infra.prepare import load_reference
 from app.infra.work import plain_work
+from tests.signal_cases import verified
 
 DATA = packaged.load()
 TABLES = (
@@ -173,3 +175,86 @@ async def test_readers_read_on_and_writers_wait_while_a_set_is_loaded(place, own
     assert await owner.fetchval("select website from hub where slug = 'zeeland'") == "https://tijdens.example"
     await reader.close()
     await writer.close()
+
+
+# Bits in the masks of readers and signals
+
+
+async def test_a_reload_in_another_order_with_a_new_umbrella_between_shows_everybody_the_same(fresh, running):
+    place = await asyncio.to_thread(fresh, "bits")
+    owner = await asyncpg.connect(place.owner)
+    mark = {"mind": "psychische-kwetsbaarheid", "iederin": "inclusie", "patientenfederatie": "medische-zorg"}
+    bits = dict(await owner.fetch("select code, umbrella_bit(code) from term where vocabulary = 'umbrella'"))
+    assert len(set(bits.values())) == len(bits) == 3
+
+    async def seen(house):
+        """What each umbrella sees on its desk, and the workfields that each signal shows."""
+        desks, fields = {}, {}
+        for code in mark:
+            token = await create_client(owner, NewClient(code, "umbrella", umbrella=code))
+            async with house.client() as client:
+                client.headers["authorization"] = f"Bearer {token}"
+                page = await client.get("/v1/signals?limit=200&visibility=network")
+                desks[code] = {item["id"] for item in page.json()["items"]}
+                fields |= {item["id"]: [w["code"] for w in item["workfields"]] for item in page.json()["items"]}
+                for workfield in mark.values():
+                    found = await client.get(f"/v1/signals?limit=200&workfield={workfield}")
+                    desks[code, workfield] = {item["id"] for item in found.json()["items"]}
+        return desks, {signal_id: set(codes) for signal_id, codes in fields.items()}
+
+    async with running(place) as house:
+        async with house.client("own-hub") as own:
+            for workfield in mark.values():
+                await verified(own, workfields=[workfield])
+        before = await seen(house)
+        assert all(before[0][code] for code in mark)
+        masks = await owner.fetch("select id, audience, recipients, workfields from signal order by id")
+
+        assert await load_reference(place.owner, _renumbered("turned round"))
+        assert await seen(house) == before
+        assert await owner.fetch("select id, audience, recipients, workfields from signal order by id") == masks
+        now = dict(await owner.fetch("select code, umbrella_bit(code) from term where vocabulary = 'umbrella'"))
+        assert now == bits | {"nieuwe-koepel": max(bits.values()) * 2}
+        async with house.client("own-hub") as own:  # what is written after it goes to the same readers
+            late = await verified(own, workfields=["psychische-kwetsbaarheid"])
+            assert {f["umbrella"]["code"] for f in late["forwardings"]} == {"mind", "nieuwe-koepel"}
+            assert [w["code"] for w in late["workfields"]] == ["psychische-kwetsbaarheid"]
+        desks, _ = await seen(house)
+        assert {code for code in mark if late["id"] in desks[code]} == {"mind"}
+    await owner.close()
+
+
+def _renumbered(digest, without=(), add=("nieuwe-koepel",)):
+    """Umbrellas and workfields from back to front, with new umbrellas for mental health in the first places."""
+    mind = next(term for term in DATA.terms if term.code == "mind")
+    kept = [term for term in DATA.terms if term.code not in without]
+    masked = [term for term in kept if term.vocabulary in ("umbrella", "workfield")]
+    others = [term for term in kept if term.vocabulary not in ("umbrella", "workfield")]
+    turned = [replace(mind, code=code) for code in add] + masked[::-1]
+    ranks = {"umbrella": 0, "workfield": 0}
+    for number, term in enumerate(turned):
+        ranks[term.vocabulary] += 1
+        turned[number] = replace(term, rank=ranks[term.vocabulary])
+    return replace(DATA, digest=digest, terms=(*turned, *others))
+
+
+async def test_the_bit_of_an_umbrella_that_went_is_given_to_nobody_else_and_waits_for_it(place, owner):
+    bits = "select code, bit from term where vocabulary = 'umbrella'"
+    before = dict(await owner.fetch(bits))
+    assert await load_reference(place.owner, _renumbered("one went", without=("mind",), add=("erfgenaam",)))
+    after = dict(await owner.fetch(bits))
+    assert after.keys() == before.keys() - {"mind"} | {"erfgenaam"}
+    assert after["erfgenaam"] not in before.values()
+    assert await owner.fetchval("select reader_mask('umbrella', 'mind')") == 1, "who is no umbrella reads what all read"
+    assert await owner.fetchval("select forwarding_audience(2, 'mind')") == 1 << 30 | 1 << before["mind"]
+    assert await load_reference(place.owner, renewed("it came back"))
+    assert dict(await owner.fetch(bits)) == before
+
+
+async def test_more_umbrellas_than_there_is_room_for_are_refused_and_nothing_changes(place, owner):
+    before = await everything(owner)
+    many = _renumbered("too many", add=tuple(f"koepel-{number}" for number in range(28)))
+    with pytest.raises(Invalid) as caught:
+        await load_reference(place.owner, many)
+    assert [fault.code for fault in caught.value.faults] == ["no-room"]
+    assert await everything(owner) == before

@@ -75,6 +75,39 @@ async def test_up_down_and_up_again_comes_to_the_same(empty):
     assert await schema(empty) == first
 
 
+@pytest.mark.parametrize("revision", revisions()[1:])
+async def test_each_step_down_comes_to_what_was_there_before_it(empty, revision):
+    before = revisions()[revisions().index(revision) - 1]
+    await migrate(empty, SERVICE, before)
+    first = await schema(empty)
+    await migrate(empty, SERVICE, revision)
+    second = await schema(empty)
+    assert second != first
+    await migrate(empty, SERVICE, before)
+    assert await schema(empty) == first
+    await migrate(empty, SERVICE, revision)
+    assert await schema(empty) == second
+
+
+async def test_rows_that_exist_keep_the_bits_that_they_were_written_with(empty):
+    """Before it, a bit was a rank."""
+    await migrate(empty, SERVICE, "20261123_signals")
+    await ask(
+        empty,
+        """insert into term (vocabulary, code, rank, label_nl, label_en, description_nl, description_en)
+        select v, v || r, r, '', '', '', '' from unnest(array['umbrella', 'workfield', 'theme']) v, generate_series(1, 3) r""",
+    )
+    masks = """select code, case vocabulary when 'umbrella' then umbrella_bit(code) else workfield_mask(array[code]) end
+        from term order by code"""
+    before = await ask(empty, masks)
+    await migrate(empty, SERVICE)
+    assert await ask(empty, masks) == before
+    assert dict(before)["umbrella1"] == 4
+    assert dict(before)["workfield3"] == 4
+    await migrate(empty, SERVICE, "20261123_signals")
+    assert await ask(empty, masks) == before
+
+
 async def test_a_second_time_there_is_nothing_to_do(empty):
     await migrate(empty, SERVICE)
     assert await migrate(empty, SERVICE) is False

@@ -14,8 +14,8 @@ from app.api.graphql.regions import Region
 from app.api.graphql.selecting import Projected, project
 from app.api.graphql.terms import Workfield
 from app.api.graphql.writing import created, given, write
-from app.api.identity import new_id
 from app.domain import organisations
+from app.domain.ids import new_id
 from app.domain.organisations import Organisation as Entity
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from app.api.graphql.hubs import Hub
 from app.api.graphql.regions import Region
 from app.api.graphql.selecting import Projected, project
 from app.api.graphql.terms import Channel, ParticipantGroup, Theme, Umbrella, Workfield
-from app.api.graphql.writing import created, given, write
-from app.api.identity import new_id
+from app.api.graphql.writing import created, emptied, given, write
 from app.domain import signals
+from app.domain.ids import new_id
 
 
 @strawberry.type(description="A signal on the desk of an umbrella, with a term to respond by.")
@@ -140,6 +140,8 @@ class SignalChange:
     visibility: str | None = UNSET
 
 
+# What a signal cannot do without.
+REQUIRED = ("kind", "title", "themes", "region", "visibility", "heard_on")
 _FILTERS = ("q", "theme", "region", "hub", "workfield", "kind", "status", "visibility", "updatedSince")
 PROJECTED = {
     "signals": Projected("signal", "connection", {name: name for name in _FILTERS}),
@@ -211,9 +213,12 @@ class SignalMutation:
     @strawberry.mutation(description="Change a signal, from the version that you read.")
     async def update_signal(self, info: Info, id: UUID, version: int, changes: SignalChange) -> SignalPayload:
         today = info.context.today
-        fields = _fields(changes, required=("kind", "title", "themes", "region", "visibility", "heard_on"))
+        refused = emptied(changes, REQUIRED)
+        fields = {name: value for name, value in _fields(changes).items() if value is not None or name not in REQUIRED}
         weeks = info.context.response_weeks
-        await write(info, lambda work, actor: signals.change_signal(work, actor, id, fields, version, today, weeks))
+        await write(
+            info, lambda work, actor: signals.change_signal(work, actor, id, fields, version, today, weeks), refused
+        )
         return SignalPayload(signal_id=id)
 
     @strawberry.mutation(description="Bring a signal to another status; verification forwards it.")
@@ -262,11 +267,11 @@ class SignalMutation:
         return DeletedPayload(id=id)
 
 
-def _fields(content: NewSignal | SignalChange, required: tuple[str, ...] = ()) -> dict[str, Any]:
+def _fields(content: NewSignal | SignalChange) -> dict[str, Any]:
     """The given fields as the domain has them, lists without doubles."""
-    found = given(content, required)
+    found = given(content)
     for name in ("themes", "groups", "workfields"):
         if found.get(name) is not None:
             found[name] = tuple(dict.fromkeys(found[name]))
-    emptied = {"groups": (), "description": ""}
-    return {name: emptied[name] if value is None and name in emptied else value for name, value in found.items()}
+    blank = {"groups": (), "description": ""}
+    return {name: blank[name] if value is None and name in blank else value for name, value in found.items()}

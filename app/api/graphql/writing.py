@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import strawberry
 from strawberry import UNSET, Info
+from strawberry.utils.str_converters import to_camel_case
 
 from app.api.graphql.executing import Context
 from app.domain.access import Actor
-from app.domain.errors import Fault, Invalid, Unauthenticated
+from app.domain.errors import DomainError, Fault, Invalid, Unauthenticated
 from app.domain.work import Work
 
 Act = Callable[[Work, Actor], Awaitable[Any]]
@@ -34,11 +35,19 @@ def _actor(info: Info) -> Actor:
     return actor
 
 
-async def write(info: Info, act: Act) -> Any:
-    """Runs the use case in one transaction."""
+async def write(info: Info, act: Act, refused: Sequence[Fault] = ()) -> Any:
+    """Runs the use case in one transaction. With faults found before, it only finds those that are left: it is undone."""
     actor = _actor(info)
-    async with info.context.work(actor) as work:
-        return await act(work, actor)
+    try:
+        async with info.context.work(actor) as work:
+            outcome = await act(work, actor)
+            if refused:
+                raise Invalid([])
+            return outcome
+    except DomainError as error:
+        if not refused:
+            raise
+        raise Invalid([*refused, *(error.faults if isinstance(error, Invalid) else ())]) from error
 
 
 async def created(info: Info, key: str | None, content: Any, act: Act) -> Any:
@@ -58,12 +67,16 @@ async def created(info: Info, key: str | None, content: Any, act: Act) -> Any:
 
 def given(content: Any, required: tuple[str, ...] = ()) -> dict[str, Any]:
     """The fields of an input that were given. Raises `Invalid` when a required one is emptied."""
-    found = {name: value for name, value in strawberry.asdict(content).items() if value is not UNSET}
-    faults = [
-        Fault("body", name, "required", "This cannot be empty.")
-        for name in required
-        if name in found and found[name] is None
-    ]
+    faults = emptied(content, required)
     if faults:
         raise Invalid(faults)
-    return found
+    return {name: value for name, value in strawberry.asdict(content).items() if value is not UNSET}
+
+
+def emptied(content: Any, required: tuple[str, ...]) -> list[Fault]:
+    """A fault for each required field of an input that is null."""
+    return [
+        Fault("body", to_camel_case(name), "required", "This cannot be empty.")
+        for name in required
+        if getattr(content, name, UNSET) is None
+    ]

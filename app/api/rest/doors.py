@@ -3,13 +3,19 @@
 FastAPI reads the signature for the contract; the handler below does the rest itself, because FastAPI's own way costs
 100 µs a request where PostgreSQL answers in 300 (see docs/decisions). A route function takes `asking: Asking`, its
 path parameters, `query: <model>` and `body: <model>`; every fault in query, path and body is reported at once.
+
+A body of the wrong shape may be wrong in what it says as well. A model that has a `blank` (what to take for fields that
+cannot be read) is tried without its unreadable part, in a transaction that is always undone, so that the client hears
+all of it at once; a wrong header does not hide the faults of the body either.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, get_args, get_type_hints
 from urllib.parse import parse_qsl
@@ -22,7 +28,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from app.api.accepting import JSON, is_in_utf8, preferred
 from app.api.asking import Asked, Services
 from app.api.problems import HttpProblem, faults_of
-from app.domain.errors import Fault, Invalid, Unauthenticated
+from app.domain.errors import DomainError, Fault, Invalid, Unauthenticated
 
 MERGE_PATCH = "application/merge-patch+json"
 _REMEMBERED_QUERY = 300  # bytes: cursors and long lists of fields are mostly asked once
@@ -37,13 +43,39 @@ def _asking(request: Request) -> Asking:
 class Asking:
     """A request at the door: what the edge found out about it, and the services to answer it with."""
 
-    __slots__ = ("asked", "body_bytes", "request", "services")
+    __slots__ = ("asked", "body_bytes", "faults", "request", "services")
 
     def __init__(self, request: Request, services: Services) -> None:
         self.request = request
         self.services = services
         self.asked: Asked = request.scope["knooppunt"]
         self.body_bytes = b""
+        self.faults: list[Fault] = []
+
+    def refuse(self, faults: Iterable[Fault]) -> None:
+        """Whatever comes next, this request is bad input: it goes on to find more faults, and writes nothing."""
+        if not self.faults:
+            self.services = replace(self.services, writing=_undone(self.services.writing))
+        self.faults.extend(faults)
+
+    def all_faults(self, further: Iterable[Fault] = ()) -> Invalid:
+        """What was refused before, and further faults of other fields: those of the same one may follow from it."""
+        told = {_field(fault) for fault in self.faults}
+        return Invalid([*self.faults, *(fault for fault in further if _field(fault) not in told)])
+
+
+def _field(fault: Fault) -> tuple[str, str]:
+    return fault.where, re.split(r"[.\[]", fault.location, maxsplit=1)[0]
+
+
+def _undone(writing: Any) -> Any:
+    @asynccontextmanager
+    async def attempt(actor: Any) -> AsyncIterator[Any]:
+        async with writing(actor) as work:
+            yield work
+            raise Invalid([])
+
+    return attempt
 
 
 Ask = Annotated[Asking, Depends(_asking)]
@@ -94,11 +126,42 @@ class Door(APIRoute):
                 if content is not _UNREADABLE:
                     given["body"] = _valid(body.model_validate, content, "body", faults)
             if faults:
-                raise Invalid(faults)
-            return await endpoint(**given)  # type: ignore[no-any-return]
+                given["body"] = _sound(body, content, faults) if body is not None else None
+                if given["body"] is None:
+                    raise Invalid(faults)
+                asking.refuse(faults)
+            return await _answered(asking, endpoint, given)
 
         self.answer = handle
         return handle
+
+
+async def _answered(asking: Asking, endpoint: Callable[..., Any], given: dict[str, Any]) -> Response:
+    try:
+        response: Response = await endpoint(**given)
+    except Invalid as error:
+        if asking.faults:
+            raise asking.all_faults(error.faults) from error
+        raise
+    except DomainError as error:
+        if asking.faults:
+            raise asking.all_faults() from error
+        raise
+    if asking.faults:
+        raise asking.all_faults()
+    return response
+
+
+def _sound(model: type[BaseModel], content: Any, faults: Sequence[Fault]) -> BaseModel | None:
+    """The part of a body that can be read, on top of its model's `blank`. None where there is none to go on with."""
+    blank: Mapping[str, Any] | None = getattr(model, "blank", None)
+    if blank is None or not isinstance(content, dict) or any(fault.where != "body" for fault in faults):
+        return None
+    wrong = {_field(fault)[1] for fault in faults}
+    try:
+        return model.model_validate({**blank, **{name: content[name] for name in content if name not in wrong}})
+    except ValidationError:
+        return None
 
 
 def _needs_token(asking: Asking) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from app.api.identity import new_id
 from app.api.rest.answers import OneQuery, PageQuery, Strict, one, page
 from app.api.rest.contract import Collection, Reference, responses
 from app.api.rest.doors import Ask, Door
@@ -17,6 +16,7 @@ from app.api.rest.regions import RegionReference
 from app.api.rest.terms import TermReference
 from app.api.rest.writing import change, create, representation, version_given
 from app.domain import organisations
+from app.domain.ids import new_id
 from app.domain.organisations import Organisation as Entity
 from app.domain.organisations import OrganisationType, Side, Strand
 

@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, Field
 
-from app.api.identity import new_id
 from app.api.rest.answers import (
     AsOf,
     Day,
@@ -31,8 +30,10 @@ from app.api.rest.terms import TermReference
 from app.api.rest.writing import change, create, remove, representation, version_given
 from app.domain import signals
 from app.domain.errors import NotFound
+from app.domain.ids import new_id
 from app.domain.signal_rules import (
     MAX_CODES,
+    MAX_EXTERNAL_ID,
     MAX_NOTE,
     MAX_TITLE,
     FollowUpKind,
@@ -170,6 +171,8 @@ class SignalFields(Strict):
 class NewSignal(SignalFields):
     """A signal to add: a draft, or submitted at once."""
 
+    blank: ClassVar = {"kind": "knelpunt", "title": "", "themes": [], "region": ""}
+
     kind: Kind
     title: Title
     description: Annotated[str, Field(max_length=200_000)] = ""
@@ -177,7 +180,7 @@ class NewSignal(SignalFields):
     themes: Annotated[Codes, Field(examples=[["wachttijden"]])]
     region: Annotated[str, Field(max_length=20, examples=["GG2014"])]
     hub: Annotated[str | None, Field(max_length=80, description="Your own hub, when absent.")] = None
-    externalId: Annotated[str | None, Field(max_length=200)] = None
+    externalId: Annotated[str | None, Field(max_length=MAX_EXTERNAL_ID)] = None
     status: Annotated[Status, Field(description="`draft` or `submitted`.")] = "draft"
 
 
@@ -201,10 +204,14 @@ class SignalChange(SignalFields):
         ]
     )
 
+    blank: ClassVar[dict[str, Any]] = {}
+
     heardOn: Day = date.min
 
 
 class Transition(Strict):
+    blank: ClassVar = {"to": "verified"}
+
     to: Status
     note: Annotated[str | None, Field(max_length=MAX_NOTE)] = None
     recipients: Annotated[
@@ -217,11 +224,15 @@ class Transition(Strict):
 
 
 class Answer(Strict):
+    blank: ClassVar = {"state": "acknowledged"}
+
     state: ForwardingState
     response: Annotated[str | None, Field(max_length=200_000)] = None
 
 
 class NewFollowUp(Strict):
+    blank: ClassVar = {"kind": "none", "on": "2016-01-01", "summary": ""}
+
     kind: FollowUpKind
     on: Day
     summary: Annotated[str, Field(max_length=200_000)]

@@ -12,7 +12,7 @@ from fastapi import Response
 from app.api.rest.answers import etag, respond
 from app.api.rest.doors import Asking
 from app.api.rest.picks import picks
-from app.domain.errors import Fault, Invalid, Stale
+from app.domain.errors import Fault, Stale
 from app.domain.reading import Answer, Selection, Shape
 from app.domain.versions import ANY_VERSION
 from app.domain.work import Work
@@ -30,7 +30,8 @@ def version_given(asking: Asking) -> int | None:
         return ANY_VERSION
     found = _TAG.match(header)
     if found is None:
-        raise Invalid([Fault("header", "If-Match", "invalid-etag", 'Send the ETag as you got it, such as "3-1f2e…".')])
+        asking.refuse([Fault("header", "If-Match", "invalid-etag", 'Send the ETag as you got it, such as "3-1f2e…".')])
+        return ANY_VERSION
     return int(found[1])
 
 
@@ -120,5 +121,6 @@ def _key(asking: Asking) -> str | None:
     key = header.strip().strip('"')
     if not key or len(key) > MAX_KEY or not key.isprintable():
         detail = f"A key is 1 to {MAX_KEY} printable characters, best a random UUID."
-        raise Invalid([Fault("header", "Idempotency-Key", "invalid-key", detail)])
+        asking.refuse([Fault("header", "Idempotency-Key", "invalid-key", detail)])
+        return None
     return key

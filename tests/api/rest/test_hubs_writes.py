@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 import pytest
+
+from tests.signal_cases import letters
 
 PATCH = {"content-type": "application/merge-patch+json"}
 WRITERS = ["own-hub", "other-hub", "umbrella", "national", "admin"]
@@ -19,7 +20,7 @@ def house(writing_house):
 
 def a_hub(**changes):
     """A hub that does not exist yet."""
-    slug = f"hub-{uuid.uuid4().hex[:12]}"
+    slug = f"hub-{letters()}"
     return {"slug": slug, "name": f"Hub {slug}", "area": {"from": "2024-01-01", "plus": ["GM0637"]}} | changes
 
 

@@ -8,6 +8,8 @@ import uuid
 import asyncpg
 import pytest
 
+from tests.signal_cases import letters
+
 
 @pytest.fixture
 def house(writing_house):
@@ -22,11 +24,11 @@ async def owner(house):
 
 
 def an_organisation():
-    return {"name": f"Stichting {uuid.uuid4().hex}", "type": "overig", "side": "life-world"}
+    return {"name": f"Stichting {letters()}", "type": "overig", "side": "life-world"}
 
 
 def a_hub():
-    slug = f"hub-{uuid.uuid4().hex[:12]}"
+    slug = f"hub-{letters()}"
     return {"slug": slug, "name": slug, "area": {"from": "2024-01-01", "plus": ["GM0637"]}}
 
 

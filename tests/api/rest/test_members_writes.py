@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 import pytest
+
+from tests.signal_cases import letters
 
 NOBODY = "01890000-0000-7000-8000-000000000000"
 
@@ -19,7 +20,7 @@ def house(writing_house):
 async def organisation(as_):
     """An organisation that is nobody's member yet."""
     async with as_("national") as national:
-        new = {"name": f"Stichting {uuid.uuid4().hex}", "type": "overig", "side": "life-world"}
+        new = {"name": f"Stichting {letters()}", "type": "overig", "side": "life-world"}
         return (await national.post("/v1/organisations", json=new)).json()
 
 

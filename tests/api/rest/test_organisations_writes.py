@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 import pytest
+
+from tests.signal_cases import letters
 
 PATCH = {"content-type": "application/merge-patch+json"}
 
@@ -16,7 +17,7 @@ def house(writing_house):
 
 
 def an_organisation(**changes):
-    return {"name": f"Stichting {uuid.uuid4().hex}", "type": "bewonersinitiatief", "side": "life-world"} | changes
+    return {"name": f"Stichting {letters()}", "type": "bewonersinitiatief", "side": "life-world"} | changes
 
 
 @pytest.fixture

@@ -51,6 +51,12 @@ TOMORROW = (date.today() + timedelta(days=2)).isoformat()
         ({"peopleCount": 10**15}, {("peopleCount", "out-of-range")}),
         ({"peopleCount": 1.5}, {("peopleCount", "invalid-number")}),
         ({"externalId": " "}, {("externalId", "invalid-value")}),
+        ({"externalId": ""}, {("externalId", "invalid-value")}),
+        ({"externalId": "a\u200bb"}, {("externalId", "invalid-value")}),
+        ({"externalId": "regel\ntwee"}, {("externalId", "control-character")}),
+        ({"externalId": "a\u0085b"}, {("externalId", "control-character")}),
+        ({"externalId": "x" * 201}, {("externalId", "too-long")}),
+        ({"externalId": 12}, {("externalId", "wrong-type")}),
         ({"colour": "red"}, {("colour", "unknown-field")}),
     ],
     ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
@@ -84,6 +90,115 @@ async def test_all_faults_come_at_once_and_nothing_refused_is_repeated(own):
     }  # fmt: skip
     for value in ("geheimwoord", "piet.puk", "XX1", TOMORROW):
         assert value not in response.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "faults"),
+    [
+        ({"title": "", "themes": ["weer"], "colour": "rood", "heardOn": "2026-02-30", "region": "XX1", "kind": "klacht"},
+         {("title", "required"), ("themes[0]", "unknown-code"), ("colour", "unknown-field"), ("heardOn", "invalid-date"),
+          ("region", "unknown-code"), ("kind", "unknown-code")}),
+        ({"peopleCount": 1.5, "externalId": "999990019", "groups": ["marsmannen"], "status": "nieuw"},
+         {("peopleCount", "invalid-number"), ("externalId", "personal-data"), ("groups[0]", "unknown-code"),
+          ("status", "unknown-code")}),
+        ({"themes": "wachttijden", "description": "Bel 06-12345678", "channel": "postduif"},
+         {("themes", "wrong-type"), ("description", "personal-data"), ("channel", "unknown-code")}),
+    ],
+    ids=["six kinds", "numbers", "lists"],
+)  # fmt: skip
+async def test_a_wrong_shape_does_not_hide_what_else_is_wrong(own, changes, faults):
+    response = await own.post("/v1/signals", json=a_signal(**changes))
+    assert response.status_code == 400
+    assert codes(response) == faults
+    assert len(response.json()["errors"]) == len(faults)
+
+
+async def test_what_is_not_given_is_told_once_beside_the_rest(own):
+    response = await own.post("/v1/signals", json={"description": "Bel 06-12345678", "heardOn": TOMORROW})
+    assert codes(response) == {
+        ("kind", "required"), ("title", "required"), ("themes", "required"), ("region", "required"),
+        ("description", "personal-data"), ("heardOn", "date-in-future"),
+    }  # fmt: skip
+    assert len(response.json()["errors"]) == 6
+
+
+async def test_a_wrong_header_hides_nothing_and_is_hidden_by_nothing(own):
+    found = await add(own)
+    changed = await patch(own, found["id"], {"title": "", "status": "closed", "themes": ["weer"]}, match="nonsense")
+    assert changed.status_code == 400
+    assert codes(changed) == {
+        ("If-Match", "invalid-etag"), ("title", "required"), ("status", "read-only"), ("themes[0]", "unknown-code"),
+    }  # fmt: skip
+    assert codes(await patch(own, found["id"], {"peopleCount": 2}, match="nonsense")) == {("If-Match", "invalid-etag")}
+    key = {"idempotency-key": "x" * 201}
+    response = await own.post("/v1/signals", json=a_signal(title="", colour="rood"), headers=key)
+    assert codes(response) == {("Idempotency-Key", "invalid-key"), ("title", "required"), ("colour", "unknown-field")}
+    assert codes(await own.post("/v1/signals", json=a_signal(), headers=key)) == {("Idempotency-Key", "invalid-key")}
+    assert (await own.get(f"/v1/signals/{found['id']}")).json() == found, "and nothing was written"
+
+
+async def test_read_only_fields_and_wrong_ones_are_told_together(own):
+    found = await add(own)
+    response = await patch(own, found["id"], {"version": 7, "hub": "limburg", "visibility": None, "region": "XX1"})
+    assert codes(response) >= {("version", "read-only"), ("hub", "read-only"), ("region", "unknown-code")}
+    assert "visibility" in {location for location, _ in codes(response)}
+
+
+async def test_a_bad_request_to_a_signal_that_is_not_ones_own_tells_no_more_than_its_shape(own, as_):
+    public, draft = await verified(own, visibility="public"), await add(own)
+    async with as_("other-hub") as other:
+        for signal_id in (public["id"], draft["id"], "01890000-0000-7000-8000-000000000000"):
+            response = await patch(other, signal_id, {"title": "", "colour": "rood"})
+            assert (response.status_code, codes(response)) == (400, {("colour", "unknown-field")})
+
+
+async def test_a_step_an_answer_and_a_follow_up_are_told_whole(own, as_):
+    ready, shared = await add(own, status="submitted"), await verified(own, workfields=["psychische-kwetsbaarheid"])
+    response = await step(
+        own, ready["id"], "verzonden", note="Bel 06-12345678", recipients=["niemand"], reason="x\u0007", colour=1
+    )
+    assert codes(response) == {
+        ("to", "unknown-code"), ("note", "personal-data"), ("recipients[0]", "unknown-code"),
+        ("reason", "control-character"), ("colour", "unknown-field"),
+    }  # fmt: skip
+    response = await step(own, ready["id"], "verified", recipients=["niemand"], note="Mail a@voorbeeld.nl")
+    assert codes(response) == {
+        ("recipients[0]", "unknown-code"), ("reason", "required"), ("note", "personal-data"),
+    }  # fmt: skip
+    async with as_("umbrella") as mind:
+        response = await answer(mind, shared["id"], state="weg", response="x\u0007", colour=1)
+    assert codes(response) == {
+        ("state", "unknown-code"),
+        ("response", "control-character"),
+        ("colour", "unknown-field"),
+    }
+    response = await follow_up(own, shared["id"], kind="feest", on=TOMORROW, summary="é" * 50_000)
+    assert codes(response) == {("kind", "unknown-code"), ("on", "date-in-future"), ("summary", "too-long")}
+    assert (await own.get(f"/v1/signals/{shared['id']}")).json()["version"] == 2
+
+
+EXTERNAL = {
+    "bsn": "999990019", "bsn with a word": "client-999990019", "iban": "NL91ABNA0417164300", "e-mail": "jan@voorbeeld.nl",
+    "phone": "0612345678",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", EXTERNAL)
+async def test_an_external_id_is_nobodys_number_or_address(own, kind, caplog):
+    response = await own.post("/v1/signals", json=a_signal(externalId=EXTERNAL[kind]))
+    assert (response.status_code, codes(response)) == (400, {("externalId", "personal-data")})
+    assert EXTERNAL[kind] not in response.text + caplog.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2026-04711", "GR/2026/00012", "1", "20260311123", "Melding 12 (Haren)", "ZK-12-9711", "https://hub.example.nl/signalen/12",
+     "f81d4fae-7dec-11d0-a765-999990019012", "F81D4FAE7DEC11D0A765999990019012", "x" * 200],
+)  # fmt: skip
+async def test_an_external_id_of_ones_own_system_is_kept_as_it_is(own, name):
+    made = await add(own, externalId=name)
+    assert made["externalId"] == name
+    await own.delete(f"/v1/signals/{made['id']}", headers={"if-match": "*"})
 
 
 PERSONAL = {
