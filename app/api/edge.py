@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.accepting import accepts_gzip
 from app.api.asking import Asked, accepted_language
+from app.api.bodies import Body, too_large
 from app.api.measures import Measures
 from app.api.problems import HttpProblem, internal_error, problem
 from app.api.rest.answers import matches
@@ -34,6 +35,8 @@ KEPT_HEADERS = (b"etag", b"content-language", b"link", b"vary")
 # What hubs write all day does not raise the version of the public data: a tag of it, kept here, would outlive a
 # withdrawal.
 OFTEN_CHANGED = ("/v1/signals",)
+OF_A_HUB = "/signals/"  # by its own id
+BATCH = "/_batch"  # the end of addresses that take many resources at a time
 # How the process fares, for anybody: no limit, and nobody is looked up, so the database is not needed.
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
 CORS_ALLOW = (
@@ -202,8 +205,12 @@ class _Exchange:
             detail = f"The headers of a request have at most {MAX_HEADER_BYTES} bytes together."
             raise HttpProblem(431, "Headers too large", detail, code="headers-too-large")
         length = self._header(b"content-length")
-        if length.isdigit() and int(length) > settings.max_body_bytes:
-            raise _too_large(settings.max_body_bytes)
+        if length.isdigit() and int(length) > self._most_bytes():
+            raise too_large(self._most_bytes())
+
+    def _most_bytes(self) -> int:
+        settings = self.edge.settings
+        return settings.max_batch_bytes if self.scope["path"].endswith(BATCH) else settings.max_body_bytes
 
     def _count(self, who: str) -> None:
         """The rate limit, by client or address, for this process."""
@@ -237,7 +244,7 @@ class _Exchange:
         path = scope["path"]
         if scope["method"] not in ("GET", "HEAD") or self.asked.actor is not ANONYMOUS:
             return False
-        if not path.startswith("/v1") or path.startswith(OFTEN_CHANGED):
+        if not path.startswith("/v1") or path.startswith(OFTEN_CHANGED) or OF_A_HUB in path:
             return False
         self.key = (
             path, scope["query_string"], headers.get(b"accept"), self.asked.language,
@@ -288,17 +295,14 @@ class _Exchange:
             # A copy: the server goes by its own scope to know that no body must follow.
             self.scope = {**self.scope, "method": "GET"}
         version = self.edge.version()
-        most = self.edge.settings.max_body_bytes
-        received = 0
-
-        async def bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                if received > most:
-                    raise _too_large(most)
-            return message
+        if self.scope["method"] != "GET":
+            encoding = self._header(b"content-encoding")
+            receive = Body(receive, encoding, self._most_bytes())
+            if encoding:  # what follows gets it plain
+                kept = [
+                    pair for pair in self.scope["headers"] if pair[0] not in (b"content-encoding", b"content-length")
+                ]
+                self.scope = {**self.scope, "headers": kept}
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -313,7 +317,7 @@ class _Exchange:
             elif not head or not message.get("more_body"):
                 await self.send({**message, "body": b""} if head else message)
 
-        await self.edge.app(self.scope, receive if self.scope["method"] == "GET" else bounded, sending)
+        await self.edge.app(self.scope, receive, sending)
 
     def _remember(self, message: Message, version: int | None) -> None:
         """Keeps the ETag of a public answer with the version of the data from before it was read."""
@@ -368,7 +372,3 @@ class _Exchange:
 def _hour() -> int:
     # An answer without asOf changes at midnight in the Netherlands; an hour's granularity is safely within that.
     return int(time.time() // 3600)
-
-
-def _too_large(most: int) -> HttpProblem:
-    return HttpProblem(413, "Too large", f"A body has at most {most} bytes. Send less at a time.", code="too-large")

@@ -12,6 +12,7 @@ from app.domain.errors import Faults
 from app.domain.privacy import Kind as PersonalData
 from app.domain.privacy import check as check_privacy
 from app.domain.routing import concerned_workfields
+from app.domain.vocabulary import Vocabulary
 from app.domain.work import Work
 
 if TYPE_CHECKING:
@@ -41,17 +42,24 @@ MAX_EXTERNAL_ID = 200
 MAX_TITLE = 200
 MAX_DESCRIPTION = 10_000
 MAX_NOTE = 2_000
+MAX_EXTERNAL_ID = 200
 MAX_CODES = 10
 MAX_PEOPLE = 1_000_000
 
 
 async def checked(work: Work, signal: Signal, today: date) -> Signal:
     """The signal with its workfields decided. Raises `Invalid` with every fault at once."""
+    terms = {*signal.themes, *(signal.workfields or ()), *signal.groups, *filter(None, [signal.channel])}
+    return decided(signal, await work.codes.known([signal.region], terms), today)
+
+
+def decided(signal: Signal, known: Vocabulary, today: date) -> Signal:
+    """As `checked`, of what was looked up before."""
     faults = Faults()
     check_text("title", signal.title, MAX_TITLE, faults, required=True)
     check_text("description", signal.description, MAX_DESCRIPTION, faults)
-    for name, known in (("kind", Kind), ("visibility", Visibility), ("status", Status)):
-        _check_code(name, getattr(signal, name), get_args(known), faults)
+    for name, codes in (("kind", Kind), ("visibility", Visibility), ("status", Status)):
+        _check_code(name, getattr(signal, name), get_args(codes), faults)
     if signal.scale is not None:
         _check_code("scale", signal.scale, get_args(Scale), faults)
     if not signal.themes:
@@ -64,18 +72,18 @@ async def checked(work: Work, signal: Signal, today: date) -> Signal:
         faults.add("body", "heardOn", "date-before-first-edition", "Regions are known from 2016-01-01 on.")
     if signal.external_id is not None:
         check_external_id(signal.external_id, faults)
-    await _check_codes(work, signal, faults)
+    _check_codes(signal, known, faults)
     faults.raise_if_any()
-    known_terms = await work.signals.routing()
     concerned, source = concerned_workfields(
-        signal.workfields, signal.themes, known_terms.hints, known_terms.workfields
+        signal.workfields, signal.themes, known.hints, tuple(known.terms["workfield"])
     )
-    # In the order of the vocabulary, so that naming the same fields in another order is no change.
-    given = concerned if source == "given" else signal.workfields
+    # In one form, so that saying the same in another way is no change: in the order of the vocabulary, none where the
+    # themes decide, empty where nothing does.
+    given = {"given": concerned, "themes": None}.get(source, ())
     return replace(signal, workfields=given, concerned=concerned, workfields_source=source)
 
 
-async def _check_codes(work: Work, signal: Signal, faults: Faults) -> None:
+def _check_codes(signal: Signal, known: Vocabulary, faults: Faults) -> None:
     for name, vocabulary, codes in (
         ("themes", "theme", signal.themes),
         ("workfields", "workfield", signal.workfields or ()),
@@ -85,14 +93,13 @@ async def _check_codes(work: Work, signal: Signal, faults: Faults) -> None:
         if len(codes) > MAX_CODES:
             faults.add("body", name, "too-many", f"At most {MAX_CODES}.")
             continue
-        unknown = await work.codes.unknown_terms(vocabulary, codes) if codes else set()
         for index, code in enumerate(codes):
-            if code in unknown:
+            if code not in known.terms[vocabulary]:
                 location = name if name == "channel" else f"{name}[{index}]"
                 faults.add(
                     "body", location, "unknown-code", f"There is no {vocabulary.replace('-', ' ')} with this code."
                 )
-    if not await work.codes.regions_on([signal.region], signal.heard_on):
+    if not known.on(signal.heard_on, [signal.region]):
         faults.add("body", "region", "unknown-code", "There is no region with this code on the day it was heard.")
 
 

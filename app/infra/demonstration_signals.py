@@ -14,7 +14,8 @@ import orjson
 
 from app.domain.routing import RESPONSE_WEEKS, concerned_workfields
 from app.domain.text import fold
-from app.infra.signal_writes import SEARCH, PostgresSignals
+from app.infra.signal_writes import SEARCH
+from app.infra.vocabulary import Vocabularies
 
 STEPS = {"verified": ("verified",), "closed": ("verified", "closed"), "withdrawn": ("withdrawn",)}
 
@@ -32,11 +33,11 @@ async def load_signals(connection: asyncpg.Connection) -> int:
         "select external_id from signal where external_id = any($1)", [s["key"] for s in signals]
     )
     there = {row[0] for row in rows}
-    routing = await PostgresSignals(connection).routing()
+    known = await Vocabularies(connection).now()
     new = [signal for signal in signals if signal["key"] not in there]
     for signal in new:
         codes, source = concerned_workfields(
-            signal["workfields"] or None, signal["themes"], routing.hints, routing.workfields
+            signal["workfields"] or None, signal["themes"], known.hints, list(known.terms["workfield"])
         )
         await _add(connection, signal, list(codes), source)
     return len(new)

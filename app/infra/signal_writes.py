@@ -15,14 +15,15 @@ from app.domain.signal_ports import Desk, Line
 from app.domain.signals import FollowUp, Signal
 from app.domain.text import fold
 from app.infra.database import Connection, Turn
-from app.infra.vocabulary import Vocabularies, Vocabulary
+from app.infra.vocabulary import Vocabularies
 
-_SIGNAL = """
+SIGNALS = """
 select s.*, h.slug as hub, r.code as region,
   array(select t.code from term t where t.vocabulary = 'workfield' and s.workfields & (1 << t.bit) <> 0
     order by t.rank) as concerned
-from signal s join hub h on h.id = s.hub_id join region r on r.id = s.region_id where s.id = $1
+from signal s join hub h on h.id = s.hub_id join region r on r.id = s.region_id
 """
+_SIGNAL = SIGNALS + " where s.id = $1"
 SEARCH = "setweight(to_tsvector('dutch', {title}), 'A') || to_tsvector('dutch', {description})"
 
 
@@ -61,12 +62,12 @@ class PostgresSignals:
             _SIGNAL + " and s.hub_id = nullif(current_setting('app.hub', true), '')::smallint for no key update of s",
             signal_id,
         )
-        return _signal(row) if row is not None else None
+        return as_signal(row) if row is not None else None
 
     async def seen(self, signal_id: UUID) -> Signal | None:
         """See the port."""
         row = await self._connection.fetchrow(_SIGNAL, signal_id)
-        return _signal(row) if row is not None else None
+        return as_signal(row) if row is not None else None
 
     async def add(self, signal: Signal, line: Line | None = None) -> None:
         """See the port. With a line both are one statement, held back so that the answer may join it (see `conclude`)."""
@@ -176,12 +177,9 @@ class PostgresSignals:
         """See the port."""
         return (await self._vocabularies.now()).umbrellas
 
-    async def routing(self) -> Vocabulary:
-        """See the port."""
-        return await self._vocabularies.now()
 
-
-def _signal(row: Any) -> Signal:
+def as_signal(row: Any) -> Signal:
+    """A row of `SIGNALS` as the domain has it."""
     source = row["workfields_source"]
     concerned = tuple(row["concerned"])
     # What the hub gave: named fields, nothing (the themes decided), or nothing on purpose.

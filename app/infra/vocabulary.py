@@ -1,4 +1,4 @@
-"""Reference data that every signal is checked against, kept in the process for as long as its version is the same.
+"""Reference data that content is checked against, kept in the process for as long as its version is the same.
 
 What is kept is at most as old as the last look of the watch (a quarter of a second). A code that it does not know is
 looked up before it is called unknown; one that went in that moment meets the foreign keys.
@@ -6,11 +6,10 @@ looked up before it is called unknown; one that went in that moment meets the fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 from app.domain.routing import Umbrella
+from app.domain.vocabulary import Life, Vocabulary
 from app.infra.database import Connection
 
 _TERMS = """
@@ -18,26 +17,6 @@ select vocabulary, code, workfields, case when vocabulary = 'umbrella' then umbr
 from term order by vocabulary, rank
 """
 _REGIONS = "select code, scheme, valid_from, valid_to from region"
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """A region of a scheme, from the first day to the day after the last."""
-
-    scheme: str
-    valid_from: date
-    valid_to: date
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """Vocabulary → codes; theme → workfields that it hints at; workfields and umbrellas in order; region → its life."""
-
-    codes: Mapping[str, frozenset[str]]
-    hints: Mapping[str, Sequence[str]]
-    workfields: Sequence[str]
-    umbrellas: Sequence[Umbrella]
-    regions: Mapping[str, Life]
 
 
 @dataclass(slots=True)
@@ -74,13 +53,12 @@ class Vocabularies:
     async def _read(self) -> Vocabulary:
         terms = await self.connection.fetch(_TERMS)
         regions = await self.connection.fetch(_REGIONS)
-        of: dict[str, list[str]] = {}
+        codes: dict[str, dict[str, None]] = {}
         for term in terms:
-            of.setdefault(term["vocabulary"], []).append(term["code"])
+            codes.setdefault(term["vocabulary"], {})[term["code"]] = None
         return Vocabulary(
-            {name: frozenset(codes) for name, codes in of.items()},
+            codes,
             {t["code"]: t["workfields"] for t in terms if t["vocabulary"] == "theme" and t["workfields"]},
-            of.get("workfield", []),
             [Umbrella(t["code"], t["workfields"][0], t["bit"]) for t in terms if t["vocabulary"] == "umbrella"],
             {region["code"]: Life(*list(region.values())[1:]) for region in regions},
         )

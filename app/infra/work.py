@@ -18,12 +18,14 @@ from app.domain.errors import Conflict, Fault, Forbidden, Invalid, KeyReused
 from app.domain.periods import MembershipPeriod
 from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
+from app.domain.vocabulary import Vocabulary
 from app.infra.database import Connection, Database, Turn
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
 from app.infra.reader import PostgresReader
+from app.infra.signal_push import PostgresPushedSignals
 from app.infra.signal_writes import PostgresSignals
-from app.infra.vocabulary import Kept, Vocabularies, Vocabulary
+from app.infra.vocabulary import Kept, Vocabularies
 
 WorkFactory = Callable[[Actor], AbstractAsyncContextManager["PostgresWork"]]
 
@@ -41,6 +43,7 @@ class PostgresWork:
         self.organisations = PostgresOrganisations(connection)
         self.codes = PostgresCodes(connection, vocabularies)
         self.signals = PostgresSignals(connection, vocabularies)
+        self.pushed_signals = PostgresPushedSignals(connection)
 
     async def read(self, selection: Selection, language: Language) -> Answer:
         """See the port."""
@@ -128,11 +131,6 @@ class Material:
     counted_on: dict[str, date] = field(default_factory=dict)
 
 
-def _on(day: date, codes: Collection[str], vocabulary: Vocabulary) -> dict[str, str]:
-    lives = {code: vocabulary.regions[code] for code in codes if code in vocabulary.regions}
-    return {code: life.scheme for code, life in lives.items() if life.valid_from <= day < life.valid_to}
-
-
 class PostgresCodes:
     """See the port."""
 
@@ -147,15 +145,17 @@ class PostgresCodes:
 
     async def unknown_terms(self, vocabulary: str, codes: Collection[str]) -> set[str]:
         """Codes that the vocabulary does not have."""
-        unknown = set(codes) - (await self._vocabularies.now()).codes.get(vocabulary, frozenset())
-        if unknown:  # unless they are new
-            unknown -= (await self._vocabularies.anew()).codes.get(vocabulary, frozenset())
-        return unknown
+        return set(codes) - set((await self.known((), codes)).terms.get(vocabulary, ()))
 
     async def regions_on(self, codes: Collection[str], day: date) -> dict[str, str]:
         """Code → scheme of those that exist on the day."""
-        found = _on(day, codes, await self._vocabularies.now())
-        return found if len(found) == len(set(codes)) else _on(day, codes, await self._vocabularies.anew())
+        return (await self.known(codes)).on(day, codes)
+
+    async def known(self, regions: Collection[str], terms: Collection[str] = ()) -> Vocabulary:
+        """See the port."""
+        kept = await self._vocabularies.now()
+        codes = set(terms).difference(*kept.terms.values())
+        return await self._vocabularies.anew() if codes or not kept.regions.keys() >= set(regions) else kept
 
     async def material(self, areas: Sequence[Area]) -> Material:
         """See the port."""
