@@ -169,7 +169,7 @@ async def test_a_client_has_a_role_and_what_belongs_to_it(client, changes, code)
 HUBS = {"query": "{ hubs { nodes { slug } } }"}
 SIGNAL = {"kind": "knelpunt", "title": "Wachten", "themes": ["wachttijden"], "region": "GM0014"}
 ADDRESSES = [
-    ("GET", "/v1/regions?scheme=gemeente", None), ("GET", "/v1/signals", None), ("GET", "/v1/nothing", None), ("GET", "/livez", None),
+    ("GET", "/v1/regions?scheme=gemeente", None), ("GET", "/v1/signals", None), ("GET", "/v1/nothing", None),
     ("GET", "/v1/regions?limit=none", None), ("GET", "/v1/openapi.json", None), ("GET", "/", None), ("OPTIONS", "/v1/hubs", None),
     ("POST", "/graphql", HUBS), ("POST", "/graphql", {"query": "{ __typename }"}), ("POST", "/graphql", {"query": "{ nothing }"}),
     ("POST", "/v1/signals", SIGNAL), ("POST", "/v1/signals", {**SIGNAL, "title": ""}), ("DELETE", "/v1/hubs", None),

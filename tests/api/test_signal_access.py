@@ -80,7 +80,7 @@ async def _write(owner, case):
     await owner.execute(
         """insert into signal (id, hub_id, external_id, kind, title, description, themes, workfields, workfields_source,
           region_id, heard_on, visibility, status, recipients, search)
-        select $1, $2, null, 'knelpunt', $3, $4, '{wachttijden}', 7, 'cross-cutting', r.id, '2026-03-05', $5, $6,
+        select $1, $2, $1::uuid::text, 'knelpunt', $3, $4, '{wachttijden}', 7, 'cross-cutting', r.id, '2026-03-05', $5, $6,
           coalesce((select bit_or(umbrella_bit(u)) from unnest($7::text[]) u), 0),
           setweight(to_tsvector('dutch', $3), 'A') || to_tsvector('dutch', $4) from region r where r.code = 'GG2014'""",
         case.id, HUBS[shared.hub], f"Wachten op hulp {w('title')}", f"Mensen wachten {w('words')}", shared.visibility,
@@ -232,6 +232,7 @@ async def test_every_path_that_reads_shows_nobody_more_than_he_may_see(as_):
             reading = [f"/v1{path}" for path, item in paths.items() if "get" in item]
             assert {path for path in reading if "signals" in path} == {
                 "/v1/signals", "/v1/signals/{id}", "/v1/signals/{id}/history", "/v1/signals/{id}/similar",
+                "/v1/hubs/{slug}/signals/{externalId}",
             }, "a new path: give it a test of its own above"  # fmt: skip
             for path in [*reading, "/", "/metrics", "/v1/openapi.json"]:
                 for signal_id in hidden if "{id}" in path else hidden[:1]:
@@ -241,6 +242,15 @@ async def test_every_path_that_reads_shows_nobody_more_than_he_may_see(as_):
                     response = await client.get(address)
                     assert response.status_code < 500, address
                     assert words(response.text) <= allowed(who), address
+
+
+async def test_its_hubs_own_id_shows_a_signal_to_nobody_more(as_):
+    for who, actor in ACTORS.items():
+        async with as_(who) as client:
+            for case in CASES:
+                response = await client.get(f"/v1/hubs/{case.shared.hub}/signals/{case.id}")
+                assert words(response.text) <= allowed(who)
+                assert response.status_code == (200 if may_see_signal(actor, case.shared) else 404)
 
 
 async def test_a_cursor_of_another_actor_is_refused(as_):

@@ -195,7 +195,7 @@ def many_faults():
         (item("een", title="a\x01b", region="é", themes=[]), "een", {("title", "control-character"), ("region", "unknown-code"), ("themes", "required")}),
         (item("een", title="Bel 06-12345678"), "een", {("title", "personal-data")}),
         (item("x" * 201), None, {("externalId", "too-long")}),
-        (item("a\nb"), None, {("externalId", "invalid-value")}),
+        (item("a\nb"), None, {("externalId", "control-character")}),
         (item("jan@example.nl"), None, {("externalId", "personal-data")}),
         (item() | {"externalId": 7}, None, {("externalId", "wrong-type")}),
     ]  # fmt: skip

@@ -116,7 +116,7 @@ async def test_each_hub_has_ids_of_its_own(own, other):
 
 @pytest.mark.parametrize(
     "name",
-    ["a/b", "a/../b", "/lead", "trail/", "é-ü-漢字-😀", "a b", "50%", "a?b#c", "_batch", "GR:2026;1", "x" * 200, "999990019"],
+    ["a/b", "a/../b", "/lead", "trail/", "é-ü-漢字-😀", "a b", "50%", "a?b#c", "_batch", "GR:2026;1", "x" * 200],
 )  # fmt: skip
 async def test_an_id_may_hold_anything_that_can_be_printed(own, name):
     name = f"{letters()}{name}"[-200:] if len(name) > 100 else f"{letters()}{name}"
