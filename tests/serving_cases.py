@@ -37,7 +37,7 @@ async def serving(app):
     server = uvicorn.Server(config)
     server.capture_signals = _no_signals
     task = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn sets no event
         await asyncio.sleep(0.01)
     served = Served(server, task)
     try:
