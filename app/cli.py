@@ -23,12 +23,14 @@ reference = typer.Typer(no_args_is_help=True, help="Reference data: regions, the
 demo = typer.Typer(no_args_is_help=True, help="The demonstration network.")
 signal = typer.Typer(no_args_is_help=True, help="Signals.")
 epoch = typer.Typer(no_args_is_help=True, help="Epochs of the change log.")
+changes = typer.Typer(no_args_is_help=True, help="The change log.")
 client = typer.Typer(no_args_is_help=True, help="API clients and their tokens.")
 openapi = typer.Typer(no_args_is_help=True, help="The published contracts.")
 app.add_typer(reference, name="reference")
 app.add_typer(demo, name="demo")
 app.add_typer(signal, name="signal")
 app.add_typer(epoch, name="epoch")
+app.add_typer(changes, name="changes")
 app.add_typer(client, name="client")
 app.add_typer(openapi, name="openapi")
 
@@ -255,6 +257,20 @@ def epoch_bump() -> None:
     with _told():
         number = asyncio.run(_with_owner(Settings(), bump_epoch))
     say.print(f"Epoch {number} began.")
+
+
+@changes.command("compact")
+def changes_compact() -> None:
+    """Remove what nobody needs: entries replaced by newer ones, deletions older than CHANGE_RETENTION_DAYS."""
+    from app.infra.compacting import compact
+
+    with _told():
+        settings = Settings()
+        done = asyncio.run(_with_owner(settings, lambda c: compact(c, settings.change_retention_days)))
+    if done is None:
+        say.print("Another process is compacting the log.")
+    else:
+        say.print(f"Removed {done.superseded:,} replaced entries and {done.outlived:,} old deletions.")
 
 
 @client.command("create")

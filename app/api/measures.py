@@ -28,7 +28,12 @@ class _Times:
 class Measures(Collector):
     """Plain numbers, made into metrics when somebody looks: the library's own counters lock for each request (2 µs)."""
 
-    def __init__(self, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        ready: Callable[[], bool],
+        waiting: Callable[[], float] = lambda: 0,
+        held_back: Callable[[], float] = lambda: 0,
+    ) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(self)
         Gauge("knooppunt_database_ready", "1 when the database answers.", registry=self._registry).set_function(
@@ -36,6 +41,14 @@ class Measures(Collector):
         )
         self._requests: dict[tuple[str, str, int], int] = {}
         self._times: dict[str, _Times] = {}
+        Gauge("knooppunt_changes_waiting", "Requests that wait for changes.", registry=self._registry).set_function(
+            waiting
+        )
+        Gauge(
+            "knooppunt_change_horizon_age_seconds",
+            "How long an open transaction has held the change log back.",
+            registry=self._registry,
+        ).set_function(held_back)
 
     def record(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request."""

@@ -80,8 +80,7 @@ class PostgresReader:
         statement = self.statement(tuple(s.shape for s in selections), language, known=actor.role != "anonymous")
         row = await self._database.row(statement.sql, *self.arguments(statement, selections, actor))
         assert row is not None
-        if actor.proof is not None:
-            actor.proof.holds = True  # or the statement had failed
+        actor.hold()
         return [Answer(row[i], row[i + 1], row[i + 2]) for i in range(0, len(row), 3)]
 
     def statement(self, shapes: tuple[Shape, ...], language: Language, *, known: bool = False) -> Statement:
@@ -121,8 +120,7 @@ class PostgresReader:
                 values[prefix + "bind"] = bind
                 if selection.after is not None:
                     self._put_cursor(values, prefix, selection, bind)
-        for name, value in zip(ACTOR, entering(actor), strict=True):
-            values[f"actor_{name}"] = value
+        values |= acting(actor)
         values["cursor_secret"] = self._signer.secret
         values["cursor_expiry"] = self._signer.expiry()
         return [values[name] for name in statement.parameters]
@@ -133,6 +131,11 @@ class PostgresReader:
         parts = self._signer.parts(selection.after or "", bind)
         for index, (key, part) in enumerate(zip(keys, parts, strict=True)):
             values[f"{prefix}c{index}"] = _typed(key, part)
+
+
+def acting(actor: Actor) -> dict[str, Any]:
+    """The parameters that tell a statement who asks."""
+    return {f"actor_{name}": value for name, value in zip(ACTOR, entering(actor), strict=True)}
 
 
 def narrowed(selection: Selection, actor: Actor) -> Selection:

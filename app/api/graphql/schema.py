@@ -6,9 +6,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import hubs, locations, organisations, regions, signal_push, signals, terms
+from app.api.graphql import changes, hubs, locations, organisations, regions, signal_push, signals, terms
 
-NOUNS = (regions, locations, hubs, organisations, signals, signal_push, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -20,6 +20,7 @@ Query = merge_types(
         organisations.OrganisationQuery,
         signals.SignalQuery,
         signal_push.SignalPushQuery,
+        changes.ChangeQuery,
         terms.TermQuery,
     ),
 )
@@ -28,4 +29,8 @@ Mutation = merge_types(
     (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation, signal_push.SignalPushMutation),
 )
 
-schema = strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(auto_camel_case=True))
+Subscription = merge_types("Subscription", (changes.ChangeSubscription,))
+
+schema = strawberry.Schema(
+    query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(auto_camel_case=True)
+)
