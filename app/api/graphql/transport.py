@@ -12,6 +12,7 @@ import strawberry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.accepting import JSON, best_named, is_json
+from app.api.compressing import gzipped, pays
 from app.api.graphql.answering import Answering, Drafts, Execution, MutationRefused, Parameters, envelope
 from app.api.graphql.documents import Recent, Refused
 from app.api.graphql.executing import Context
@@ -30,7 +31,8 @@ HTML = "text/html"
 _OFFERS = (JSON, RESPONSE)
 _OFFERS_WITH_PAGE = (JSON, RESPONSE, HTML)
 _CONTENT_TYPES = {media: f"{media}; charset=utf-8".encode() for media in (JSON, RESPONSE)}
-_VARY = (b"vary", b"Accept")
+_VARY = (b"vary", b"Accept, Accept-Language, Accept-Encoding, Authorization")
+_GZIP = (b"content-encoding", b"gzip")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -41,6 +43,7 @@ class Headers(NamedTuple):
     content_type: str | None
     content_length: str | None
     content_encoding: str | None
+    accept_encoding: str | None
 
 
 class Malformed(Exception):
@@ -112,10 +115,11 @@ class GraphQLEndpoint:
         except (Malformed, Refused) as refused:
             await _refuse(send, media, refused)
             return
-        await self._answer(send, media, prepared, context)
+        await self._answer(send, media, headers, prepared, context)
 
     async def _get(self, scope: Scope, receive: Receive, send: Send) -> None:
-        media = _negotiate(_headers(scope).accept, page=self._page is not None)
+        headers = _headers(scope)
+        media = _negotiate(headers.accept, page=self._page is not None)
         if media == HTML and self._page is not None:
             await self._page()(scope, receive, send)
             return
@@ -127,11 +131,17 @@ class GraphQLEndpoint:
             return
         except MutationRefused:
             raise _method_not_allowed("A mutation needs POST.", "POST") from None
-        await self._answer(send, media, prepared, context)
+        await self._answer(send, media, headers, prepared, context)
 
-    async def _answer(self, send: Send, media: str, prepared: Drafts | Execution, context: Context) -> None:
+    async def _answer(
+        self, send: Send, media: str, headers: Headers, prepared: Drafts | Execution, context: Context
+    ) -> None:
         body, failure = await self._answering.answer(prepared, context)
-        await _respond(send, failure if media == RESPONSE else 200, _CONTENT_TYPES[media], body, _VARY)
+        status = failure if media == RESPONSE else 200
+        if pays(body, headers.accept_encoding):
+            await _respond(send, status, _CONTENT_TYPES[media], gzipped(body), _VARY, _GZIP)
+        else:
+            await _respond(send, status, _CONTENT_TYPES[media], body, _VARY)
 
 
 def parameters_in_body(body: bytes) -> Parameters:
@@ -191,7 +201,7 @@ def _parameters(content: dict[str, Any]) -> Parameters:
 
 def _headers(scope: Scope) -> Headers:
     accept: bytes | None = None
-    content_type = content_length = content_encoding = None
+    content_type = content_length = content_encoding = accept_encoding = None
     for name, value in scope["headers"]:
         if name == b"accept":
             accept = value if accept is None else accept + b"," + value
@@ -201,7 +211,10 @@ def _headers(scope: Scope) -> Headers:
             content_length = value.decode("latin-1")
         elif name == b"content-encoding":
             content_encoding = value.decode("latin-1")
-    return Headers(None if accept is None else accept.decode("latin-1"), content_type, content_length, content_encoding)
+        elif name == b"accept-encoding":
+            accept_encoding = value.decode("latin-1")
+    wanted = None if accept is None else accept.decode("latin-1")
+    return Headers(wanted, content_type, content_length, content_encoding, accept_encoding)
 
 
 def _negotiate(accept: str | None, *, page: bool) -> str:

@@ -26,8 +26,22 @@ def test_answers_in_the_media_type_that_is_asked_for(client: Any, accept: str) -
     assert response.status_code == 200
     assert response.headers["content-type"] == f"{accept}; charset=utf-8"
     assert response.headers["content-length"] == str(len(response.content))
-    assert response.headers["vary"] == "Accept"
+    assert response.headers["vary"] == "Accept, Accept-Language, Accept-Encoding, Authorization"
     assert response.json() == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_long_answer_is_compressed_for_who_can_read_it(client: Any, method: str) -> None:
+    def ask(query: str, encoding: str) -> Any:
+        content = {"json": {"query": query}} if method == "POST" else {"params": {"query": query}}
+        return client.request(method, headers={"accept-encoding": encoding}, **content)
+
+    long, short = "{ __schema { types { name kind fields { name } } } }", TYPENAME["query"]
+    packed, plain = ask(long, "gzip"), ask(long, "identity")
+    assert (packed.headers["content-encoding"], "content-encoding" in plain.headers) == ("gzip", False)
+    assert packed.content == plain.content
+    assert int(packed.headers["content-length"]) * 2 < int(plain.headers["content-length"]) == len(plain.content)
+    assert "content-encoding" not in ask(short, "gzip").headers
 
 
 @pytest.mark.parametrize(
