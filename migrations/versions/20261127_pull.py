@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261127_pull"
-down_revision = "20261123_signals"
+down_revision = "20261125_signal_guards"
 branch_labels = None
 depends_on = None
 
