@@ -224,8 +224,7 @@ class Turn:
         return self._connection
 
     def _proven(self) -> None:
-        if self.actor.proof is not None:
-            self.actor.hold()
+        self.actor.hold()
 
     async def later(self, sql: str, joined: str, *args: Any) -> None:
         """Runs it before the next statement or at the end; `joined` is it as a part of the one statement of `alone`."""

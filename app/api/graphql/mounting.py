@@ -12,10 +12,10 @@ from app.api.asking import Asked, Services
 from app.api.graphql.schema import PROJECTED, schema
 from app.api.graphql.transport import GraphQLEndpoint
 from app.api.graphql.writing import WritingContext
-from app.api.identity import new_id
 from app.api.pages import graphiql_page
 from app.api.waiting import RequestWaiting
 from app.domain.access import ANONYMOUS, Actor
+from app.domain.ids import new_id
 
 
 def endpoint(services: Services) -> GraphQLEndpoint:
