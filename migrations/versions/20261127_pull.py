@@ -18,6 +18,7 @@ FACTS = """
     {r}.kind, date_trunc('month', {r}.heard_on)::date, {r}.themes
 """
 FACT_COLUMNS = "before_level, before_hub, before_region, before_workfields, before_kind, before_month, before_themes"
+NONE = "null::smallint, null::smallint, null::int, null::smallint, null::text, null::date, null::text[]"
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 # A key that is a text (the slug of a hub) as an id, so that one index leads to all entries of any resource.
 HUB_ID = "md5('hub/' || {slug})::uuid"
@@ -177,7 +178,7 @@ def downgrade() -> None:
         declare it hub;
         begin
             it := case when tg_op = 'DELETE' then old else new end;
-            if tg_op = 'UPDATE' and old.version = new.version then
+            if tg_op = 'UPDATE' and old.version = new.version then  -- a loader's finishing touch, no change of the hub
                 return null;
             end if;
             insert into change (epoch, xact_id, type, resource_key, version, op, audience, owner_hub)
@@ -197,8 +198,10 @@ def downgrade() -> None:
     op.execute(f"""
         create or replace function log_signals_removed() returns trigger language plpgsql {AS_OWNER} as $$
         begin
-            insert into change (epoch, xact_id, type, resource_id, version, op, audience, hub_id, owner_hub, {FACT_COLUMNS})
-            select {POSITION}, 1, o.id, o.version + 1, 2, o.audience, o.hub_id, o.hub_id, {FACTS.format(r="o")}
+            insert into change (epoch, xact_id, type, resource_id, version, op, audience, hub_id, owner_hub,
+    {FACT_COLUMNS},
+    {FACT_COLUMNS.replace("before", "after")})
+            select {POSITION}, 1, o.id, o.version + 1, 2, o.audience, o.hub_id, o.hub_id, {FACTS.format(r="o")}, {NONE}
             from old_rows o;
             return null;
         end $$

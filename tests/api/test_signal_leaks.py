@@ -32,8 +32,16 @@ class Place:
     asked: list
 
     def since(self, start):
-        """What was asked after `start` others, without the watch and the notes of who used a token."""
-        ours = ("alembic_version", "keep_epoch", "client_used", "data_version", "pg_catalog")
+        """What was asked after `start` others, without the watch, the look for changes and the notes of who used a token."""
+        ours = (
+            "alembic_version",
+            "keep_epoch",
+            "client_used",
+            "data_version",
+            "pg_catalog",
+            "change_news",
+            "current_setting('jit')",
+        )
         return [(sql, args) for sql, args in self.asked[start:] if not any(word in sql for word in ours)]
 
 

@@ -55,7 +55,7 @@ async def schema(url):
         union all select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
           where connamespace = 'public'::regnamespace
         union all select 'policy', tablename, policyname, cmd || coalesce(qual, '') || coalesce(with_check, '') from pg_policies
-        union all select 'function', '', proname, prosrc from pg_proc where pronamespace = 'public'::regnamespace
+        union all select 'function', '', proname, regexp_replace(prosrc, '[[:space:]]+', ' ', 'g') from pg_proc where pronamespace = 'public'::regnamespace
         union all select 'trigger', tgrelid::regclass::text, tgname, '' from pg_trigger where not tgisinternal
         union all select 'right', table_name, grantee, privilege_type from information_schema.role_table_grants
           where table_schema = 'public' and table_name <> 'alembic_version'
