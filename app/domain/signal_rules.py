@@ -114,7 +114,8 @@ def differences(before: Signal | None, after: Signal) -> dict[str, Any]:
     Of workfields those that it concerns: a change of themes may change them too.
     """
     found = {}
-    for name, shown in _shown(type(after)):
+    kind: Any = type(after)
+    for name, shown in _shown(kind):
         old, new = getattr(before, name, None), getattr(after, name)
         if old != new and not (before is None and new in ((), "", False)):
             found[shown] = [_plain(old), _plain(new)]
