@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -203,23 +203,24 @@ def demo_load(
             _generate(signals)
 
 
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, for as long as it lasts: what it gives is called with done and of."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("signals"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=say, transient=True) as bar:
+        task = bar.add_task("signals", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
 def _generate(count: int) -> None:
     import time
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from app.infra import demonstration_volume
 
-    bar = Progress(
-        TextColumn("signals"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=say, transient=True
-    )
     began = time.perf_counter()
-    with bar:
-        task = bar.add_task("signals", total=count)
-
-        def show(done: int, of: int) -> None:
-            bar.update(task, completed=done, total=of)
-
+    with _bar() as show:
         added = asyncio.run(_with_owner(Settings(), lambda c: demonstration_volume.generate(c, count, show)))
     lasted = time.perf_counter() - began
     if added:
@@ -230,11 +231,12 @@ def _generate(count: int) -> None:
 
 @demo.command("clear")
 def demo_clear() -> None:
-    """Remove exactly the demonstration network, its signals included."""
+    """Remove exactly the demonstration network, its signals included: a million in some minutes."""
     from app.infra import demonstration, demonstration_volume
 
     with _told():
-        signals = asyncio.run(_with_owner(Settings(), demonstration_volume.clear))
+        with _bar() as show:
+            signals = asyncio.run(_with_owner(Settings(), lambda c: demonstration_volume.clear(c, show)))
         gone = asyncio.run(_with_owner(Settings(), demonstration.clear))
     say.print(f"Removed {signals:,} demonstration signals, {gone} demonstration hubs and organisations.")
 

@@ -17,7 +17,7 @@ from app.infra.clients import NewClient, create_client
 from app.infra.prepare import Addresses
 from app.logs import configure
 from app.settings import Settings
-from bench import changes, signals
+from bench import changes, privacy, signals
 from bench.capture import capture
 from bench.cases import Case, never_seen, questions
 from bench.house import House, Measured
@@ -48,12 +48,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a smoke run of seconds; its numbers say little")
     parser.add_argument("--markdown", action="store_true", help="print markdown instead of tables")
     parser.add_argument("--only", default="", help="only cases with this word in their name or door")
-    parser.add_argument("--signals", action="store_true", help="signals alone, at ten thousand and at a million")
+    parser.add_argument("--signals", action="store_true", help="signals alone, and the privacy gate")
+    parser.add_argument("--million", action="store_true", help="signals at a million too: five to ten minutes more")
     given = parser.parse_args()
     configure("error")
     if given.signals:
-        for table in signals.measure(quick=given.quick):
-            (Console() if Console().is_terminal else Console(width=160)).print(table)
+        _signals(million=given.million, quick=given.quick)
         return
     with House() as house:
         rows, figures, unanswered = measure(house, QUICK if given.quick else CAREFUL, given.only.lower())
@@ -73,6 +73,17 @@ def main() -> None:
         "\n".join(["Short of what is wanted:", *(f"- {line}" for line in short)]) if short else "All as wanted.",
         soft_wrap=True,
     )
+    if not given.only:
+        _signals(million=given.million, quick=given.quick)
+
+
+def _signals(*, million: bool, quick: bool) -> None:
+    """Signals at their sizes, and what the privacy gate finds on its corpus."""
+    console = Console() if Console().is_terminal else Console(width=160)
+    sizes = (signals.SMALL, signals.MILLION) if million else (signals.SMALL,)
+    for table in signals.measure(sizes, quick=quick):
+        console.print(table)
+    privacy.main()
 
 
 def measure(house: House, pace: Pace, only: str) -> tuple[list[Row], list[Figure], list[str]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from app.domain.errors import Faults
@@ -138,13 +139,19 @@ def differences(before: Signal | None, after: Signal) -> dict[str, Any]:
     Of workfields those that it concerns: a change of themes may change them too.
     """
     found = {}
-    for item in fields(after):
-        if item.name in _NOT_CONTENT:
-            continue
-        old, new = getattr(before, item.name, None), getattr(after, item.name)
+    kind: Any = type(after)
+    for name, shown in _shown(kind):
+        old, new = getattr(before, name, None), getattr(after, name)
         if old != new and not (before is None and new in ((), "", False)):
-            found[_SHOWN_AS.get(item.name, _camel(item.name))] = [_plain(old), _plain(new)]
+            found[shown] = [_plain(old), _plain(new)]
     return found
+
+
+@cache
+def _shown(kind: Any) -> tuple[tuple[str, str], ...]:
+    """Each field that is content, with the name that it has outside."""
+    names = [item.name for item in fields(kind) if item.name not in _NOT_CONTENT]
+    return tuple((name, _SHOWN_AS.get(name, _camel(name))) for name in names)
 
 
 _NOT_CONTENT = frozenset({"id", "hub", "version", "workfields"})

@@ -99,35 +99,42 @@ async def generate(connection: asyncpg.Connection, count: int, progress: Progres
             await _write(connection, batch)
         progress(min(count, start + CHUNK), count)
     await coming
-    # Without it the planner takes the empty tables of a moment ago for granted.
-    for table in ("signal", "signal_theme", "forwarding", "follow_up", "signal_history", "change"):
-        await connection.execute(f"vacuum (analyze) {table}")
+    await _settle(connection)
     return True
 
 
-async def clear(connection: asyncpg.Connection) -> int:
+async def clear(connection: asyncpg.Connection, progress: Progress = lambda done, of: None) -> int:
     """Removes the signals of the demonstration, and those of hubs that are part of it; their number.
 
     Children first and set-wise: the cascades then find nothing. Where somebody read them, the change log says that they
     went.
     """
     gone, last = 0, UUID(int=0)
+    of = await connection.fetchval(f"select count(*) from signal s where {_DEMONSTRATION}")  # noqa: S608
     while True:
         async with connection.transaction():
             await connection.execute("select set_config('app.role', 'system', true)")
             ids = [row[0] for row in await connection.fetch(_TO_CLEAR, last, CHUNK)]
             if not ids:
-                return gone
+                break
             for table in ("signal_theme", "forwarding", "follow_up", "signal_history"):
                 await connection.execute(f"delete from {table} where signal_id = any($1::uuid[])", ids)  # noqa: S608
             await connection.execute("delete from signal where id = any($1::uuid[])", ids)
         gone, last = gone + len(ids), ids[-1]
+        progress(gone, of)
+    if gone > CHUNK:
+        await _settle(connection)
+    return gone
 
 
-_TO_CLEAR = """
-select s.id from signal s where s.id > $1
-and (s.demonstration or s.hub_id in (select id from hub where demonstration)) order by s.id limit $2
-"""
+async def _settle(connection: asyncpg.Connection) -> None:
+    """Without it the planner takes the tables of a moment ago for granted."""
+    for table in ("signal", "signal_theme", "forwarding", "follow_up", "signal_history", "change"):
+        await connection.execute(f"vacuum (analyze) {table}")
+
+
+_DEMONSTRATION = "(s.demonstration or s.hub_id in (select id from hub where demonstration))"
+_TO_CLEAR = f"select s.id from signal s where s.id > $1 and {_DEMONSTRATION} order by s.id limit $2"  # noqa: S608
 
 
 async def _write(connection: asyncpg.Connection, batch: Batch) -> None:

@@ -29,13 +29,13 @@ from sqlalchemy import (
     null,
     select,
     true,
-    union_all,
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from app.domain.reading import EdgeShape, Language, NounShape, Pick, Shape
-from app.infra.json_sql import Expression, array, beyond, build, constant, page_info, signed_cursor
+from app.infra.json_sql import Expression, array, build, constant, page_info, signed_cursor
+from app.infra.walking import after, conditions, ordered, walked
 
 # What `enter` takes, in its order.
 ACTOR: Mapping[str, type[TypeEngine[Any]]] = {
@@ -110,20 +110,22 @@ class Filter:
     on: Callable[[Context, Any, Expression], Expression]
     type_: TypeEngine[Any] = field(default_factory=Text)
     codes: str | None = None
-    walk: Walk | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How a rare filter is found fast: for each key of `keys(cx, value)` (one column `key`) the first rows in order, from
-    an index that begins with the key; then merged. A condition would walk the whole order until a page is full.
+    """How rare filters are found fast, from an index that begins with them: a condition would walk the whole order until a
+    page is full.
 
-    `rows(cx, row, key)` gives what to join to the view's row, and the condition that ties both to the key. With more
-    than `most` keys the condition of the filter is better.
+    `keys(cx, given)` selects what the values of `filters` come to; `rows(row, key)` gives what to join to the view's row,
+    and the condition that ties both to a key. In the order of `sort`, which is that of the index, the first rows of up to
+    `most` keys are merged; in any other what the keys lead to is collected, as long as it is not much.
     """
 
-    keys: Callable[[Context, Expression], Select[*tuple[Any, ...]]]
-    rows: Callable[[Context, FromClause, Expression], tuple[FromClause | None, Expression]]
+    filters: tuple[str, ...]
+    keys: Callable[[Context, Mapping[str, Expression]], Select[*tuple[Any, ...]]]
+    rows: Callable[[FromClause, Any], tuple[FromClause | None, Expression]]
+    sort: str | None = None
     most: int = 40
 
 
@@ -141,6 +143,7 @@ class View:
     order: str | None = None
     # A filter that finds few rows by itself: with it, nothing is walked.
     finds: str | None = None
+    walks: Sequence[Walk] = ()
     # The rows that an insert in the same statement returned, under the name `added`.
     added: Callable[[], FromClause] | None = None
 
@@ -199,16 +202,16 @@ class Projection:
         assert view.added is not None
         rows = Rows(view.added())
         given = {name: cx.value(index, view.filters[name].type_) for name, index in shape.filters}
-        compiled = self._one(shape, view, rows, _where(view, rows, cx, given), cx).compile(
+        compiled = self._one(shape, view, rows, conditions(view, rows, cx, given), cx).compile(
             dialect=_dialect, compile_kwargs={"render_postcompile": True}
         )
         first = max(int(number) for number in _PARAMETER.findall(adding)) + 1
         entering = ", ".join(f"${first + place}::{type_}" for place, type_ in enumerate(ACTOR_IN_SQL))
-        after = first + len(ACTOR) - 1
+        shift = first + len(ACTOR) - 1
         sql = adding.format(
             entered=f"entered as materialized (select enter({entering}) as entered), ",
             gate=" and (select entered from entered)",
-            answer=_PARAMETER.sub(lambda found: f"${int(found[1]) + after}", str(compiled)),
+            answer=_PARAMETER.sub(lambda found: f"${int(found[1]) + shift}", str(compiled)),
         )
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         return Statement(sql, (*(f"actor_{name}" for name in ACTOR), *(compiled.positiontup or ())), constants)
@@ -217,7 +220,7 @@ class Projection:
         view = self.views[shape.noun]
         given = {name: cx.value(index, view.filters[name].type_) for name, index in shape.filters}
         rows = view.rows(cx, given)
-        where = _where(view, rows, cx, given)
+        where = conditions(view, rows, cx, given)
         if shape.kind == "one":
             return self._one(shape, view, rows, where, cx)
         if shape.kind == "list":
@@ -255,14 +258,14 @@ class Projection:
         descending = shape.sort.startswith("-")
         keys = view.sorts[shape.sort.removeprefix("-")]
         limit: Expression = literal_column(str(shape.first + 1))
-        walked = next((name for name, filter_ in view.filters.items() if filter_.walk and name in given), None)
-        if walked is not None and view.finds not in given:
-            found = _walked(shape, view, cx, given, walked, limit)
+        walk = next((walk for walk in view.walks if given.keys() >= set(walk.filters)), None)
+        if walk is not None and view.finds not in given:
+            found = walked(shape, view, walk, cx, given, limit)
             source: FromClause = rows.row.join(found, rows.row.c[keys[-1].column] == found.c[keys[-1].column])
             inner = select(rows.row).select_from(source).subquery()
         else:
-            beyond = _after(shape, keys, rows.row.c, cx)
-            order = _ordered(shape, keys, rows.row.c)
+            beyond = after(shape, keys, rows.row.c, cx)
+            order = ordered(shape, keys, rows.row.c)
             inner = select(rows.row).where(*where, *beyond).order_by(*order).limit(limit).subquery()
         inner_order = [c.desc() if descending else c.asc() for c in (inner.c[key.column] for key in keys)]
         place = func.row_number().over(order_by=inner_order).label("place")
@@ -330,55 +333,3 @@ def _actor() -> Select[*tuple[Any, ...]]:
     """Who reads, for the policies of row-level security. It fails when the token does not hold any more."""
     shown = [bindparam(f"actor_{name}", type_=type_) for name, type_ in ACTOR.items()]
     return select(func.enter(*shown).label("entered")).offset(literal_column("0"))
-
-
-def _where(view: View, rows: Rows, cx: Context, given: Mapping[str, Expression], but: str = "") -> list[Expression]:
-    """The conditions of the filters given, and those that the rows come with."""
-    filters = [view.filters[name].on(cx, rows.row.c, value) for name, value in given.items() if name != but]
-    return [*rows.where, *filters]
-
-
-def _after(shape: Shape, keys: Sequence[Key], row: Any, cx: Context) -> list[Expression]:
-    """Beyond the cursor, where there is one."""
-    if not shape.after:
-        return []
-    parts = [cx.cursor_part(index, key.type_) for index, key in enumerate(keys)]
-    return [beyond([row[key.column] for key in keys], parts, shape.sort.startswith("-"))]
-
-
-def _ordered(shape: Shape, keys: Sequence[Key], row: Any) -> list[Expression]:
-    columns = [row[key.column] for key in keys]
-    return [column.desc() if shape.sort.startswith("-") else column.asc() for column in columns]
-
-
-def _walked(
-    shape: Shape, view: View, cx: Context, given: Mapping[str, Expression], name: str, limit: Expression
-) -> FromClause:
-    """The sort keys of the rows of a page, each once. Whole rows are fetched for these alone: to tell apart 500 rows with
-    their texts took 5 ms.
-
-    With few keys the first rows of each are merged; with many the order is walked. The other branch is never begun.
-    """
-    walk, sort = view.filters[name].walk, view.sorts[shape.sort.removeprefix("-")]
-    assert walk is not None
-    keys = walk.keys(cx, given[name]).cte(f"keys{cx.position}")
-    many = select(func.count()).select_from(keys).scalar_subquery()
-    few, most = view.rows(cx, given), view.rows(cx, given)
-
-    def page(rows: Rows, source: FromClause, *where: Expression) -> Select[*tuple[Any, ...]]:
-        columns = rows.row.c
-        chosen = select(*(columns[key.column] for key in sort)).select_from(source)
-        return (
-            chosen.where(*where, *_after(shape, sort, columns, cx))
-            .order_by(*_ordered(shape, sort, columns))
-            .limit(limit)
-        )
-
-    joined, tie = walk.rows(cx, few.row, keys.c.key)
-    source = few.row if joined is None else joined
-    each = lateral(page(few, source, tie, *_where(view, few, cx, given, name)).correlate(keys))
-    at_most: Expression = literal_column(str(walk.most))
-    merged = select(*each.c).select_from(keys.join(each, true())).where(many <= at_most)
-    whole = page(most, most.row, many > at_most, *_where(view, most, cx, given)).subquery()
-    found = union_all(merged, select(*whole.c)).subquery()
-    return select(*found.c).distinct().order_by(*_ordered(shape, sort, found.c)).limit(limit).subquery()

@@ -75,6 +75,7 @@ signal = Table(
     UniqueConstraint("hub_id", "external_id"),
     CheckConstraint("people_count > 0", name="people_count"),
     Index("ix_signal_hub_id", "hub_id", text("id desc")),
+    Index("ix_signal_hub_id_status", "hub_id", "status", text("id desc")),
     Index("ix_signal_region_id", "region_id", text("id desc"), postgresql_include=["audience", "hub_id"]),
     Index("ix_signal_updated_at", text("updated_at desc"), text("id desc")),
     Index("ix_signal_heard_on", text("heard_on desc"), text("id desc")),
@@ -88,7 +89,10 @@ signal_theme = Table(
     Column("signal_id", Uuid, ForeignKey("signal.id", ondelete="CASCADE"), nullable=False),
     Column("hub_id", SmallInteger, nullable=False),
     Column("audience", Integer, nullable=False),
+    Column("region_id", Integer, nullable=False),
     PrimaryKeyConstraint("theme", "signal_id"),
+    Index("ix_signal_theme_hub_id", "theme", "hub_id", "signal_id"),
+    Index("ix_signal_theme_region_id", "theme", "region_id", "signal_id"),
     Index("ix_signal_theme_signal_id", "signal_id"),
 )
 

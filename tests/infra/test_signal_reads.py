@@ -12,7 +12,7 @@ import pytest
 from app.domain.access import ANONYMOUS, Actor
 from app.domain.reading import Pick, Selection, Shape
 from app.domain.text import fold
-from app.infra import demonstration_volume
+from app.infra import demonstration_volume, walking
 from app.infra.database import Database
 from app.infra.projection import Projection
 from app.infra.reader import PostgresReader, Signer
@@ -40,6 +40,8 @@ FILTERS = (
     {"workfield": "werkveldoverstijgend"},
     {"hub": "groningen"},
     {"hub": "limburg", "status": "draft"},
+    {"hub": "groningen", "status": "verified", "theme": "toegang-en-kwaliteit"},
+    {"hub": "limburg", "theme": "toegang-en-kwaliteit", "kind": "knelpunt"},
     {"status": "draft"},
     {"status": "withdrawn", "theme": "wachttijden"},
     {"status": "closed", "visibility": "public"},
@@ -49,6 +51,15 @@ FILTERS = (
     {"kind": "ervaring"},
     {"kind": "no such kind"},
     {"status": "no such status"},
+)
+IN_OTHER_ORDERS = (
+    {},
+    {"theme": "toegang-en-kwaliteit"},
+    {"region": "GG2014"},
+    {"region": "LD01"},
+    {"region": "GG2014", "theme": "toegang-en-kwaliteit"},
+    {"hub": "groningen", "status": "draft"},
+    {"hub": "limburg", "theme": "toegang-en-kwaliteit"},
 )
 WORKFIELDS = ("inclusie", "psychische-kwetsbaarheid", "medische-zorg")
 
@@ -142,16 +153,18 @@ async def test_every_filter_finds_what_a_plain_one_finds_newest_first(reader, si
         assert await page_ids(reader, given, ACTORS[who]) == expected, given
 
 
-@pytest.mark.parametrize(
-    "given", [{}, {"theme": "toegang-en-kwaliteit"}, {"region": "GG2014"}, {"region": "LD01"}], ids=str
-)
+@pytest.mark.parametrize("few", [0, 25, 4_000], ids=["the order walked", "some of each", "all collected"])
 @pytest.mark.parametrize(("sort", "column"), [("heardOn", "heard_on"), ("updatedAt", "updated_at")])
-async def test_another_order_shows_each_signal_once_in_that_order(reader, signals, given, sort, column):
+async def test_another_order_shows_each_signal_once_in_that_order(reader, signals, sort, column, few, monkeypatch):
+    """However many rows a filter may lead to before the whole order is walked in its place."""
+    monkeypatch.setattr(walking, "MOST_COLLECTED", few)
     rows, themes, touching, forwarded = signals
-    found = [r for r in rows if sees(ANONYMOUS, r, forwarded) and matches(r, given, themes, touching)]
-    for name, down in ((sort, False), (f"-{sort}", True)):
-        ordered = [str(r["id"]) for r in sorted(found, key=lambda r: (r[column], r["id"]), reverse=down)]
-        assert await page_ids(reader, given, ANONYMOUS, name, 70) == ordered
+    actor = ACTORS["own hub"]
+    for given in IN_OTHER_ORDERS:
+        found = [r for r in rows if sees(actor, r, forwarded) and matches(r, given, themes, touching)]
+        for name, down in ((sort, False), (f"-{sort}", True)):
+            ordered = [str(r["id"]) for r in sorted(found, key=lambda r: (r[column], r["id"]), reverse=down)]
+            assert await page_ids(reader, given, actor, name, 70) == ordered, given
 
 
 async def test_small_pages_and_large_ones_show_the_same(reader):
@@ -195,7 +208,10 @@ async def test_clearing_removes_the_demonstration_and_nothing_else(fresh):
         "update signal set demonstration = false where id = (select s.id from signal s join hub h on h.id = s.hub_id "
         "where not h.demonstration limit 1) returning id"
     )
-    assert await demonstration_volume.clear(owner) >= 299
+    told = []
+    gone = await demonstration_volume.clear(owner, lambda done, of: told.append((done, of)))
+    assert gone >= 299
+    assert told == [(gone, gone)]
     for table, column in (("signal", "id"), ("signal_theme", "signal_id"), ("signal_history", "signal_id")):
         assert {row[0] for row in await owner.fetch(f"select {column} from {table}")} == {kept}
     await owner.close()

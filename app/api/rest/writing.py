@@ -83,7 +83,7 @@ async def create(
     """Runs a creating use case; with an `Idempotency-Key` it happens once, however often it is sent."""
     actor = asking.asked.actor
     key = _key(asking)
-    print_ = hashlib.sha256(asking.request.url.path.encode() + b"\0" + asking.body_bytes).digest()
+    print_ = b"" if key is None else hashlib.sha256(_content(asking)).digest()
     async with asking.services.writing(actor) as work:
         if key is not None:
             before = await work.recall(actor.client, key, print_)
@@ -128,6 +128,11 @@ def shown(asking: Asking, answer: Answer, status: int, headers: Mapping[str, str
         extra["preference-applied"] = "return=minimal"
         return Response(status_code=204 if status == 200 else status, headers={**extra, "etag": tag})
     return respond(asking, answer.body or b"null", tag, extra, status)
+
+
+def _content(asking: Asking) -> bytes:
+    """What an `Idempotency-Key` stands for: the address and the body."""
+    return asking.request.url.path.encode() + b"\0" + asking.body_bytes
 
 
 def _key(asking: Asking) -> str | None:
