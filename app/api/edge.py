@@ -40,7 +40,8 @@ BATCH = "/_batch"  # the end of addresses that take many resources at a time
 # How the process fares, for anybody: no limit, and nobody is looked up, so the database is not needed.
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
 CORS_ALLOW = (
-    b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, Last-Event-ID"
+    b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, "
+    b"Content-Encoding, Last-Event-ID"
 )
 CORS_EXPOSE = (
     b"ETag, Link, Location, API-Version, Request-Id, RateLimit, RateLimit-Policy, Retry-After, Content-Language"

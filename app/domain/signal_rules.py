@@ -158,6 +158,12 @@ _NOT_CONTENT = frozenset({"id", "hub", "version", "workfields"})
 _SHOWN_AS = {"concerned": "workfields"}
 
 
+@cache
+def _content_names(kind: Any) -> list[tuple[str, str]]:
+    names = [item.name for item in fields(kind) if item.name not in _NOT_CONTENT]
+    return [(name, _SHOWN_AS.get(name, _camel(name))) for name in names]
+
+
 def _camel(name: str) -> str:
     head, *tail = name.split("_")
     return head + "".join(part.capitalize() for part in tail)
