@@ -32,7 +32,7 @@ LONGEST_REMEMBERED = 500  # bytes of a query string: 5,000 of these are 10 MB
 MAX_HEADER_BYTES = 16_000
 # What hubs write all day does not raise the version of the public data: a tag of it, kept here, would outlive a
 # withdrawal.
-OFTEN_CHANGED = ("/v1/signals",)
+OFTEN_CHANGED = ("/v1/signals", "/v1/national")
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
 CORS_ALLOW = (
     b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, Last-Event-ID"

@@ -64,21 +64,32 @@ def upgrade() -> None:
     _facts()
     _region_shares()
     _folding()
+    _checking()
     _reading()
     configuration = op.get_context().config
     assert configuration is not None
     role = '"' + configuration.attributes["service_role"].replace('"', '""') + '"'
     # The tables themselves are nobody's: the service reads through the functions, which know who asks.
     op.execute(f"grant select on count_state to {role}")
+    for function in ("rebuild_counts()", "renew_counts(boolean)", "add_counts(text, boolean)", "count_differences()"):
+        op.execute(f"revoke execute on function {function} from public")
     op.execute("select rebuild_counts()")
 
 
 def _tables() -> None:
     op.add_column("change", sa.Column("before_audience", sa.Integer(), nullable=True))
-    facts = (
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("keys", sa.BigInteger(), nullable=False),
-    )
+
+    def facts() -> tuple[sa.Column[int], ...]:
+        return (sa.Column("n", sa.Integer(), nullable=False), sa.Column("keys", sa.BigInteger(), nullable=False))
+
+    def part() -> tuple[sa.Column[object], ...]:
+        return (
+            sa.Column("part", sa.Text(), nullable=False),
+            sa.Column("month", sa.Date(), nullable=False),
+            sa.Column("theme", sa.Text(), nullable=False),
+            sa.Column("key", sa.Integer(), nullable=False),
+        )
+
     op.create_table(
         "count_cell",
         sa.Column("audience", sa.Integer(), nullable=False),
@@ -88,7 +99,7 @@ def _tables() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("themes", sa.ARRAY(sa.Text()), nullable=False),
-        *facts,
+        *facts(),
         sa.PrimaryKeyConstraint(
             "month", "hub_id", "region_id", "audience", "workfields", "kind", "themes", name=op.f("pk_count_cell")
         ),
@@ -97,17 +108,11 @@ def _tables() -> None:
     op.create_index(
         "ix_count_cell_own", "count_cell", ["hub_id", "month"], unique=False, postgresql_where=sa.text("audience = 0")
     )
-    part = (
-        sa.Column("part", sa.Text(), nullable=False),
-        sa.Column("month", sa.Date(), nullable=False),
-        sa.Column("theme", sa.Text(), nullable=False),
-        sa.Column("key", sa.Integer(), nullable=False),
-    )
     op.create_table(
         "count_source",
-        *(column.copy() for column in part),
+        *part(),
         sa.Column("unit", sa.SmallInteger(), nullable=False),
-        *(column.copy() for column in facts),
+        *facts(),
         sa.PrimaryKeyConstraint("part", "unit", "month", "theme", "key", name=op.f("pk_count_source")),
     )
     op.create_index(
@@ -119,7 +124,7 @@ def _tables() -> None:
     )
     op.create_table(
         "count_summary",
-        *part,
+        *part(),
         sa.Column("n", sa.ARRAY(sa.Double()), nullable=False),
         sa.Column("spread", sa.ARRAY(sa.Double()), nullable=False),
         sa.PrimaryKeyConstraint("part", "month", "theme", "key", name=op.f("pk_count_summary")),
@@ -314,12 +319,15 @@ def _folding() -> None:
         create function add_counts(gathered text, cells boolean) returns void language plpgsql {AS_OWNER} as $$
         declare
             slots int := (select s.slots from count_state s);
-            plus text; spread text; more text;
+            gather text; again text; spread text; plain text; more text; apart text;
         begin
-            select string_agg(format('coalesce(sum(n) filter (where audience & %s <> 0), 0)', 1 << i), ', '),
-                string_agg(format('coalesce(sum(spread) filter (where audience & %s <> 0), 0)', 1 << i), ', '),
-                string_agg(format('coalesce(s.%%1$s[%s], 0) + excluded.%%1$s[%s]', i + 1, i + 1), ', ')
-            into plus, spread, more from generate_series(0, slots - 1) i;
+            -- One column for each bit of an audience: v1 the public, v2 the network, v3 and up what went to an umbrella.
+            select string_agg(format('coalesce(sum(n) filter (where audience & %s <> 0), 0)::int as v%s', 1 << i, i + 1), ', '),
+                string_agg(format('sum(v%s)::int as v%s', i + 1, i + 1), ', '),
+                string_agg(format('sum(v%s * share)', i + 1), ', '), string_agg(format('v%s::float8', i + 1), ', '),
+                string_agg(format('s.%%1$s[%s] + excluded.%%1$s[%s]', i + 1, i + 1), ', '),
+                string_agg(format('coalesce(sum(v%s * share) filter (where share < 1), 0)', i + 1), ', ')
+            into gather, again, spread, plain, more, apart from generate_series(0, slots - 1) i;
             execute 'with given as materialized (' || gathered || '), '
                 || case when cells then $sql$ cells as (
                     insert into count_cell as s ({KEY}, n, keys) select {KEY}, n, keys from given where n <> 0 or keys <> 0
@@ -334,38 +342,44 @@ def _folding() -> None:
                         union select u.parent from term u
                             where u.vocabulary = 'theme' and u.code = any (s.themes) and u.parent is not null) t
                 ), spots as materialized (
-                    select g.audience, g.hub_id, g.region_id, g.workfields, array_position({KINDS}, g.kind) as kind, g.month,
-                        r.theme, sum(g.n)::int as n, sum(g.keys)::bigint as keys
+                    select g.hub_id, g.region_id, g.workfields, array_position({KINDS}, g.kind) as kind, g.month,
+                        r.theme, sum(g.keys) filter (where g.audience & 2 <> 0) as keys, $sql$ || gather || $sql$
                     from given g join rows r using (themes) where (g.n <> 0 or g.keys <> 0) and g.audience <> 0
-                    group by 1, 2, 3, 4, 5, 6, 7
+                    group by 1, 2, 3, 4, 5, 6
                 ), fields as (
                     select 0::smallint as workfields, 0 as bit
                     union all select distinct f.workfields, w.bit from spots f join (
                         select workfield_mask(array[code])::int as bit from term where vocabulary = 'workfield') w
                         on f.workfields & w.bit <> 0
-                ), parts as (
-                    select 'region' as part, region_id as key, audience, month, theme, n, keys from spots
-                    union all select 'hub', hub_id, audience, month, theme, n, keys from spots
-                    union all select 'kind', kind, audience, month, theme, n, keys from spots
-                    union all select 'workfield', f.bit, audience, month, theme, n, keys from spots join fields f using (workfields)
-                    union all select '', 0, audience, month, theme, n, keys from spots
                 ), gathered as materialized (
-                    select part, key, audience, month, theme, sum(n) as n, sum(keys) as keys from parts group by 1, 2, 3, 4, 5
+                    select 'region' as part, region_id as key, month, theme, sum(keys) as keys, $sql$ || again || $sql$
+                    from spots group by month, theme, region_id
+                    union all select 'hub', hub_id, month, theme, sum(keys), $sql$ || again || $sql$
+                    from spots group by month, theme, hub_id
+                    union all select 'kind', kind, month, theme, sum(keys), $sql$ || again || $sql$
+                    from spots group by month, theme, kind
+                    union all select 'workfield', f.bit, month, theme, sum(keys), $sql$ || again || $sql$
+                    from spots join fields f using (workfields) group by month, theme, f.bit
+                    union all select '', 0, month, theme, sum(keys), $sql$ || again || $sql$
+                    from spots group by month, theme
                 ), source as (
                     insert into count_source as s (part, unit, month, theme, key, n, keys)
-                    select part, u.unit, date_trunc(u.name, month)::date, theme, key, sum(n), sum(keys)
-                    from gathered cross join (values (1, 'month'), (2, 'quarter'), (3, 'year')) u (unit, name)
-                    where audience & 2 <> 0 group by 1, 2, 3, 4, 5
+                    select part, 1, month, theme, key, v2, coalesce(keys, 0) from gathered where v2 <> 0 or keys <> 0
+                    union all
+                    select part, u.unit, date_trunc(u.name, month)::date, theme, key, sum(v2), sum(keys)
+                    from gathered cross join (values (2, 'quarter'), (3, 'year')) u (unit, name)
+                    where v2 <> 0 or keys <> 0 group by 1, 2, 3, 4, 5
                     on conflict (part, unit, month, theme, key) do update set n = s.n + excluded.n, keys = s.keys + excluded.keys
                 ), shown as (
-                    select c.scheme as part, g.month, g.theme, c.target_id as key, g.audience, g.n * c.share as n,
-                        case when c.share < 1 then g.n * c.share else 0 end as spread
+                    select c.scheme as part, g.month, g.theme, c.target_id as key,
+                        array[$sql$ || spread || $sql$]::float8[] as n, array[$sql$ || apart || $sql$]::float8[] as spread
                     from gathered g join count_share c on c.source_id = g.key where g.part = 'region'
-                    union all select part, month, theme, key, audience, n, 0 from gathered where part <> 'region'
+                    group by c.scheme, c.target_id, g.month, g.theme
+                    union all select part, month, theme, key, array[$sql$ || plain || $sql$],
+                        array_fill(0::float8, array[$sql$ || slots || $sql$]) from gathered where part <> 'region'
                 )
                 insert into count_summary as s (part, month, theme, key, n, spread)
-                select part, month, theme, key, array[$sql$ || plus || $sql$]::float8[], array[$sql$ || spread || $sql$]::float8[]
-                from shown group by 1, 2, 3, 4
+                select part, month, theme, key, n, spread from shown
                 on conflict (part, month, theme, key) do update set n = array[$sql$ || format(more, 'n')
                 || '], spread = array[' || format(more, 'spread') || ']';
         end $$
@@ -464,6 +478,88 @@ def _folding() -> None:
                 update count_state set epoch = to_epoch, xact_id = to_xact;
             end if;
             return folded;
+        end $$
+    """)
+
+
+def _checking() -> None:
+    """Cells and the log after them against the signals; summaries against the cells. One statement each: one snapshot."""
+    op.execute(f"""
+        create function count_differences() returns table (what text, found text, expected text)
+        language plpgsql stable set search_path = public, pg_temp as $$
+        #variable_conflict use_column
+        declare known count_state;
+        begin
+            select * into known from count_state;
+            return query execute format($sql$
+                with counted as (
+                    select {KEY}, sum(n) as n, sum(keys) as keys from (
+                        select {KEY}, n::bigint, keys from count_cell union all
+                        {GATHER.format(rows=SINCE)}
+                    ) x group by {KEY}
+                ), present as ({GATHER.format(rows=PRESENT)})
+                select concat_ws(' ', 'cell', {KEY}), concat(coalesce(c.n, 0), ' (keys ', coalesce(c.keys, 0), ')'),
+                    concat(coalesce(p.n, 0), ' (keys ', coalesce(p.keys, 0), ')')
+                from counted c full join present p using ({KEY})
+                where coalesce(c.n, 0) <> coalesce(p.n, 0) or coalesce(c.keys, 0) <> coalesce(p.keys, 0)
+            $sql$, known.epoch, known.xact_id);
+            return query
+                with rows as (
+                    select s.themes, t.theme from (select distinct themes from count_cell) s cross join lateral (
+                        select '' as theme union select unnest(s.themes)
+                        union select u.parent from term u where u.vocabulary = 'theme' and u.code = any (s.themes)
+                            and u.parent is not null) t
+                ), spots as (
+                    select c.*, r.theme, b.slot from count_cell c join rows r using (themes)
+                    join generate_series(1, known.slots) b (slot) on c.audience & (1 << (b.slot - 1)) <> 0
+                ), fields as (
+                    select workfield_mask(array[code])::int as bit from term where vocabulary = 'workfield' union all select 0
+                ), parts as (
+                    select s.scheme as part, s.target_id as key, c.month, c.theme, c.slot, c.n * s.share as n,
+                        case when s.share < 1 then c.n * s.share else 0 end as spread
+                    from spots c join count_share s on s.source_id = c.region_id
+                    union all select 'hub', hub_id, month, theme, slot, n, 0 from spots
+                    union all select 'kind', array_position({KINDS}, kind), month, theme, slot, n, 0 from spots
+                    union all select 'workfield', f.bit, month, theme, slot, n, 0
+                    from spots c join fields f on case f.bit when 0 then c.workfields = 0 else c.workfields & f.bit <> 0 end
+                    union all select '', 0, month, theme, slot, n, 0 from spots
+                ), expected as (
+                    select p.part, p.key, p.month, p.theme, p.slot, sum(p.n) as n, sum(p.spread) as spread from parts p
+                    group by 1, 2, 3, 4, 5
+                ), kept as (
+                    select s.part, s.key, s.month, s.theme, b.slot, s.n[b.slot] as n, s.spread[b.slot] as spread
+                    from count_summary s, generate_series(1, known.slots) b (slot)
+                )
+                select concat_ws(' ', 'summary', part, key, month, theme, slot),
+                    concat(k.n, ' (spread ', k.spread, ')'), concat(e.n, ' (spread ', e.spread, ')')
+                from kept k full join expected e using (part, key, month, theme, slot)
+                where abs(coalesce(k.n, 0) - coalesce(e.n, 0)) > 1e-6 or abs(coalesce(k.spread, 0) - coalesce(e.spread, 0)) > 1e-6;
+            return query
+                with rows as (
+                    select s.themes, t.theme from (select distinct themes from count_cell) s cross join lateral (
+                        select '' as theme union select unnest(s.themes)
+                        union select u.parent from term u where u.vocabulary = 'theme' and u.code = any (s.themes)
+                            and u.parent is not null) t
+                ), spots as (
+                    select c.*, r.theme from count_cell c join rows r using (themes) where c.audience & 2 <> 0
+                ), fields as (
+                    select workfield_mask(array[code])::int as bit from term where vocabulary = 'workfield' union all select 0
+                ), parts as (
+                    select 'region' as part, region_id as key, month, theme, n, keys from spots
+                    union all select 'hub', hub_id, month, theme, n, keys from spots
+                    union all select 'kind', array_position({KINDS}, kind), month, theme, n, keys from spots
+                    union all select 'workfield', f.bit, month, theme, n, keys
+                    from spots c join fields f on case f.bit when 0 then c.workfields = 0 else c.workfields & f.bit <> 0 end
+                    union all select '', 0, month, theme, n, keys from spots
+                ), expected as (
+                    select p.part, p.key, u.unit, date_trunc(u.name, p.month)::date as month, p.theme, sum(p.n) as n, sum(p.keys) as keys
+                    from parts p cross join (values (1, 'month'), (2, 'quarter'), (3, 'year')) u (unit, name)
+                    group by 1, 2, 3, 4, 5
+                )
+                select concat_ws(' ', 'source', part, key, unit, month, theme), concat(s.n, ' (keys ', s.keys, ')'),
+                    concat(e.n, ' (keys ', e.keys, ')')
+                from count_source s full join expected e using (part, key, unit, month, theme)
+                where coalesce(s.n, 0) <> coalesce(e.n, 0) or coalesce(s.keys, 0) <> coalesce(e.keys, 0);
         end $$
     """)
 
@@ -653,9 +749,8 @@ def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute("set local statement_timeout = '10min'")
     for function in (
-        "count_signals(text[], date, text, int[], int, date[], text[], int[], date[], int[], int[], float8[], text[], smallint, "
-        "text, int)",
-        "own_slot(int)", "fold_counts(int)", "rebuild_counts()", "renew_counts(boolean)", "add_counts(text, boolean)",
+        "count_signals",
+        "own_slot(int)", "count_differences()", "fold_counts(int)", "rebuild_counts()", "renew_counts(boolean)", "add_counts(text, boolean)",
         "region_shares(text, date, int)", "published_count(bigint, bigint, int)", "record_key(uuid)",
         "set_network_secret(bytea)", "theme_set(text[])", "counted_audience(smallint, int)",
     ):  # fmt: skip

@@ -6,9 +6,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import hubs, locations, organisations, regions, signals, terms
+from app.api.graphql import hubs, locations, national, organisations, regions, signals, terms
 
-NOUNS = (regions, locations, hubs, organisations, signals, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, national, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -19,6 +19,7 @@ Query = merge_types(
         hubs.HubQuery,
         organisations.OrganisationQuery,
         signals.SignalQuery,
+        national.NationalQuery,
         terms.TermQuery,
     ),
 )
