@@ -15,7 +15,7 @@ from app.api.measures import CONTENT_TYPE, Measures
 from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
-from app.api.rest import changes, hubs, locations, organisations, regions, signal_push, signals, terms
+from app.api.rest import changes, hubs, locations, national, organisations, regions, signal_push, signals, terms
 from app.api.rest.contract import API_VERSION, add_contract
 from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
@@ -28,6 +28,7 @@ ROUTERS = (
     signals.router,
     signal_push.router,
     changes.router,
+    national.router,
     terms.router,
 )
 
@@ -54,6 +55,7 @@ TAGS = [
         "description": "For systems of hubs: push by your own ids, one at a time or a thousand; pull everything that "
         "changed, once and in order, by pages, long polling or events; digests.",
     },
+    {"name": "National layer", "description": "Counts, trends and coverage across every scheme of regions."},
     {"name": "Reference data", "description": "Vocabularies with labels in Dutch and English."},
 ]
 
