@@ -120,7 +120,11 @@ async def times(addresses: Addresses, questions: list[Question], seconds: float)
 async def lock_cost(addresses: Addresses, token: str, seconds: float) -> float:
     """Row-level security for a hub, the check of its token included, against the same page with its predicate written
     out, run by the owner of the tables. In turns; the medians of many single runs."""
-    page = "select json_agg(s) from (select id, title, description, heard_on from signal where {} order by id desc limit 50) s"
+    shows = (
+        "id, hub_id, external_id, kind, title, description, themes, workfields, workfields_source, region_id, scale, groups, "
+        "channel, heard_on, people_count, visibility, status, demonstration, version, created_at, updated_at, verified_at"
+    )
+    page = f"select json_agg(s) from (select {shows} from signal where {{}} order by id desc limit 50) s"
     actor = "select enter($1, $2, 'hub', 'groningen', null) as entered offset 0"
     locked = f"select a.entered, p.* from ({actor}) a left join lateral ({page.format('a.entered')}) p on true"
     service = await asyncpg.connect(addresses.service, server_settings={"jit": "off", "role": SERVICE})

@@ -118,14 +118,14 @@ class Walk:
     page is full.
 
     `keys(cx, given)` selects what the values of `filters` come to; `rows(row, key)` gives what to join to the view's row,
-    and the condition that ties both to a key. In the order of `sort`, which is that of the index, the first rows of up to
-    `most` keys are merged; in any other what the keys lead to is collected, as long as it is not much.
+    and the condition that ties both to a key. In the orders of `sorts`, which an index has, the first rows of up to `most`
+    keys are merged; in any other what the keys lead to is collected, as long as it is not much.
     """
 
     filters: tuple[str, ...]
     keys: Callable[[Context, Mapping[str, Expression]], Select[*tuple[Any, ...]]]
     rows: Callable[[FromClause, Any], tuple[FromClause | None, Expression]]
-    sort: str | None = None
+    sorts: tuple[str, ...]
     most: int = 40
 
 

@@ -77,6 +77,8 @@ signal = Table(
     Index("ix_signal_hub_id", "hub_id", text("id desc")),
     Index("ix_signal_hub_id_status", "hub_id", "status", text("id desc")),
     Index("ix_signal_region_id", "region_id", text("id desc"), postgresql_include=["audience", "hub_id"]),
+    Index("ix_signal_region_id_updated_at", "region_id", text("updated_at desc"), text("id desc")),
+    Index("ix_signal_region_id_heard_on", "region_id", text("heard_on desc"), text("id desc")),
     Index("ix_signal_updated_at", text("updated_at desc"), text("id desc")),
     Index("ix_signal_heard_on", text("heard_on desc"), text("id desc")),
     Index("ix_signal_search", "search", postgresql_using="gin"),

@@ -273,11 +273,16 @@ SIGNAL = View(
     order="-createdAt",
     finds="q",
     walks=(
-        Walk(("hub", "status"), _own, _by_own, "createdAt"),
-        Walk(("theme", "region"), _both, _by_both, "createdAt", most=400),
-        Walk(("theme", "hub"), _theme_of_hub, _by_theme_of_hub, "createdAt"),
-        Walk(("theme",), lambda cx, given: _themes(cx, given["theme"]), _by_theme, "createdAt"),
-        Walk(("region",), lambda cx, given: _touching(cx, given["region"]), _by_region, "createdAt"),
+        Walk(("hub", "status"), _own, _by_own, ("createdAt",)),
+        Walk(("theme", "region"), _both, _by_both, ("createdAt",), most=400),
+        Walk(("theme", "hub"), _theme_of_hub, _by_theme_of_hub, ("createdAt",)),
+        Walk(("theme",), lambda cx, given: _themes(cx, given["theme"]), _by_theme, ("createdAt",)),
+        Walk(
+            ("region",),
+            lambda cx, given: _touching(cx, given["region"]),
+            _by_region,
+            ("createdAt", "updatedAt", "heardOn"),
+        ),
     ),
     added=_added,
 )

@@ -56,7 +56,7 @@ def walked(
     found = _chosen(shape, sort, near, near.row if joined is None else joined, cx).where(
         tie, *conditions(view, near, cx, given, walk.filters)
     )
-    if shape.sort.removeprefix("-") == walk.sort:
+    if shape.sort.removeprefix("-") in walk.sorts:
         most, few = walk.most, keys
         each = lateral(found.order_by(*ordered(shape, sort, near.row.c)).limit(limit).correlate(keys))
         by_walk = select(*each.c).select_from(keys.join(each, true()))

@@ -14,7 +14,7 @@ import asyncpg
 import orjson
 
 from app.domain.access import Actor
-from app.domain.errors import Conflict, Fault, Forbidden, Invalid, KeyReused
+from app.domain.errors import Conflict, Fault, Forbidden, Invalid, KeyReused, Unavailable
 from app.domain.periods import MembershipPeriod
 from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
@@ -62,6 +62,8 @@ class PostgresWork:
             return await self.read(selection, language)
         statement = reader.added(selection.shape, language, later[0])
         row = await turn.alone(statement.sql, *later[1], *reader.arguments(statement, [selection], self._actor))
+        if row is None:  # its region or hub went between the check and now
+            raise Unavailable("The reference data changed under this request. Try again.")
         return Answer(row[0], row[1], row[2])
 
     async def recall(self, client: str, key: str, fingerprint: bytes) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from datetime import date, timedelta
 
+import asyncpg
 import pytest
 
 from tests.signal_cases import NOBODY, PATCH, PLAIN, a_signal, add, codes, follow_up, letters, patch, step, verified
@@ -281,3 +282,47 @@ async def test_the_media_type_of_a_change_is_merge_patch(own):
     response = await own.patch(f"/v1/signals/{found['id']}", json={"peopleCount": 1}, headers={"if-match": "*"})
     assert response.status_code == 415
     assert response.headers["accept-patch"] == PATCH["content-type"]
+
+
+@pytest.fixture
+async def owner(house):
+    connection = await asyncpg.connect(house.addresses.owner)
+    await connection.execute("select set_config('app.role', 'system', false)")
+    yield connection
+    await connection.close()
+
+
+async def test_a_code_that_is_new_this_very_moment_is_known(own, owner):
+    """What the process keeps of the reference data may be a moment old: an unknown code is looked up before it is refused."""
+    code = f"GM{uuid.uuid4().int % 10**9}"
+    assert (await own.post("/v1/signals", json=a_signal(region=code))).status_code == 400
+    await owner.execute(
+        "insert into region (code, scheme, valid_from, valid_to) values ($1, 'gemeente', '2016-01-01', '9999-12-31')",
+        code,
+    )
+    try:
+        answer = await own.post("/v1/signals", json=a_signal(region=code))
+        assert answer.status_code == 201, answer.text
+    finally:
+        await owner.execute("delete from signal where region_id = (select id from region where code = $1)", code)
+        await owner.execute("delete from region where code = $1", code)
+
+
+async def test_what_an_addition_answers_is_what_a_read_shows_with_its_first_line_of_history(as_):
+    body = {
+        "kind": "knelpunt",
+        "title": "Eén loket",
+        "themes": ["wachttijden"],
+        "region": "GM0014",
+        "groups": [],
+        "peopleCount": 3,
+    }
+    async with as_("own-hub") as hub:
+        for headers in ({}, {"idempotency-key": uuid.uuid4().hex}):
+            made = await hub.post("/v1/signals", json=body, headers=headers)
+            place = f"/v1/signals/{made.json()['id']}"
+            read = await hub.get(place)
+            assert (made.content, made.headers["etag"]) == (read.content, read.headers["etag"])
+            history = (await hub.get(f"{place}/history")).json()["items"]
+            assert [(line["version"], line["action"], line["hub"]) for line in history] == [(1, "created", "groningen")]
+            assert history[0]["changes"]["peopleCount"] == [None, 3]
