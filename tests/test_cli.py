@@ -208,3 +208,19 @@ def test_a_wrong_setting_is_named(run, name):
         assert result.exit_code == 1
         assert name in result.stderr
         assert "geheim" not in result.stderr
+
+
+def test_counts_are_verified_told_when_wrong_and_made_anew(run, place):
+    async def spoil():
+        connection = await asyncpg.connect(place.owner)
+        await connection.execute("update count_cell set n = n + 1 where ctid = (select ctid from count_cell limit 1)")
+        await connection.close()
+
+    assert run("national", "rebuild").exit_code == 0
+    assert run("national", "verify").exit_code == 0
+    asyncio.run(spoil())
+    found = run("national", "verify")
+    assert found.exit_code == 1
+    assert "expected" in found.stdout
+    assert run("national", "rebuild").exit_code == 0
+    assert run("national", "verify").exit_code == 0
