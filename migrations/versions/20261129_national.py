@@ -66,11 +66,8 @@ def upgrade() -> None:
     _folding()
     _checking()
     _reading()
-    configuration = op.get_context().config
-    assert configuration is not None
-    role = '"' + configuration.attributes["service_role"].replace('"', '""') + '"'
-    # The tables themselves are nobody's: the service reads through the functions, which know who asks.
-    op.execute(f"grant select on count_state to {role}")
+    # The tables are nobody's: the service reads through the functions, which know who asks. What makes the counts is not
+    # its to call either, but for one turn of folding.
     for function in ("rebuild_counts()", "renew_counts(boolean)", "add_counts(text, boolean)", "count_differences()"):
         op.execute(f"revoke execute on function {function} from public")
     op.execute("select rebuild_counts()")
@@ -150,6 +147,8 @@ def _tables() -> None:
         sa.CheckConstraint("id = 1", name=op.f("ck_count_state_one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_count_state")),
     )
+    # What is read together lies together, and stays there when it is counted up.
+    op.execute("alter table count_summary set (fillfactor = 75)")
     op.execute("insert into count_state values (1, 0, 0, 0, '', '-infinity', '-infinity', 2)")
 
 
@@ -392,7 +391,7 @@ def _folding() -> None:
                         array_fill(0::float8, array[$sql$ || slots || $sql$]) from gathered where part <> 'region'
                 )
                 insert into count_summary as s (part, month, theme, key, n, spread)
-                select part, month, theme, key, n, spread from shown
+                select part, month, theme, key, n, spread from shown order by part, month, theme, key
                 on conflict (part, month, theme, key) do update set n = array[$sql$ || format(more, 'n')
                 || '], spread = array[' || format(more, 'spread') || ']';
         end $$
@@ -601,13 +600,14 @@ def _reading() -> None:
             own smallint := {HUB};
             known count_state;
             guarded boolean; regional boolean; swift boolean;
-            later text; visible text; shown text; statement text; column_ text;
+            later text; within text; visible text; shown text; statement text; column_ text; columns text; groups text;
         begin
             select * into known from count_state;
             guarded := mask & ~1 = 0 and own is null;
             regional := sources is not null;
             swift := part is not null and known.catalogue = (select version from data_version)
                 and as_of >= known.valid_from and as_of < known.valid_to;
+            within := format('%%1$s.month between %L and %L and ', (select min(x) from unnest(months) x), (select max(x) from unnest(months) x));
             later := format($sql${LATER}$sql$, log_between(known.epoch, known.xact_id, null, null));
             visible := format('(c.audience & %s <> 0 or c.hub_id = %s)', mask, coalesce(own::text, 'null'));
             column_ := case when part = 'hub' and 'hub' = any (dims) then 's.key::smallint' else 'null::smallint' end;
@@ -632,6 +632,7 @@ def _reading() -> None:
                 '@kind', case when 'kind' = any (dims) then 'c.kind' else 'null::text' end),
                 '@region', case when regional then 'c.region_id' else 'null::int' end),
                 '@row', case when 'theme' = any (dims) then 't.theme' else 'null::text' end);
+            statement := replace(statement, '@within', format(within, 'c'));
             statement := replace(statement, '@field', case when 'workfield' = any (dims) then 'w.code' else 'null::text' end);
             shown := 'select theme, workfield, hub_id, kind, period, region_id, n::float8 as n from exact';
             if guarded then
@@ -662,10 +663,16 @@ def _reading() -> None:
                     case when regional and 'region' = any (dims) then 's.key' else 'null::int' end,
                     case part when 'workfield' then 'join fields f on f.bit = s.key' else '' end),
                     '@n', format(own_slot(mask), 'n')), '@spread', format(own_slot(mask), 'spread'));
+                shown := replace(shown, '@within', format(within, 's'));
             end if;
-            return query execute statement
-                || ' select theme, workfield, hub_id, kind, period, region_id, sum(n), sum(spread) from (' || shown
-                || ') x group by 1, 2, 3, 4, 5, 6 having abs(sum(n)) > 1e-6'
+            select string_agg(case when name = any (dims) then place else 'null::' || kind end, ', ' order by rank),
+                coalesce(' group by ' || string_agg(place, ', ') filter (where name = any (dims)), '')
+            into columns, groups
+            from (values (1, 'theme', 'theme', 'text'), (2, 'workfield', 'workfield', 'text'), (3, 'hub', 'hub_id', 'smallint'),
+                (4, 'kind', 'kind', 'text'), (5, 'period', 'period', 'text'), (6, 'region', 'region_id', 'int')
+            ) d (rank, name, place, kind);
+            return query execute statement || ' select ' || columns || ', sum(n), sum(spread) from (' || shown || ') x'
+                || groups || ' having abs(sum(n)) > 1e-6'
             using months, periods, units, starts, sources, targets, shares, only_themes, only_hub, only_kind, only_fields,
                 part, only_keys, 'theme' = any (dims), case when regional then 'region' else part end, dims;
         end $$
@@ -703,7 +710,7 @@ WANTED = """
     ($8::text[] is null or c.themes && $8) and ($9::smallint is null or c.hub_id = $9) and ($10::text is null or c.kind = $10)
     and ($11::int is null or c.workfields = 0 or c.workfields & $11 <> 0)
 """
-CELLS = f"count_cell c join m on m.month = c.month where {WANTED}"
+CELLS = f"count_cell c join m on m.month = c.month where @within {WANTED}"
 RESOLVED = f"""
     , %1$s_base as materialized (
         select @themes as themes, @workfields as workfields, @hub as hub_id, @kind as kind, %4$s as period, %6$s as unit,
@@ -751,7 +758,7 @@ SWIFT = """
     union all
     select %1$s, %2$s, %3$s, %4$s, m.period, %5$s, @n, @spread
     from m join count_summary s on s.part = $12 and s.month = m.month %6$s
-    where case when $14 then s.theme <> '' and ($8::text[] is null or s.theme = any ($8)) else s.theme = coalesce($8[1], '') end
+    where @within case when $14 then s.theme <> '' and ($8::text[] is null or s.theme = any ($8)) else s.theme = coalesce($8[1], '') end
         and ($13::int[] is null or s.key = any ($13))
 """
 
