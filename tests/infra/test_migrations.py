@@ -45,7 +45,9 @@ async def ask(url, sql, *args):
 
 
 async def schema(url):
-    """Everything a migration makes: tables, columns, indexes, constraints, policies, functions, triggers and rights."""
+    """Everything a migration makes: tables, columns, indexes, constraints, policies, functions, triggers and rights.
+
+    Of functions what they take, give and may do: an older body may be said in other words."""
     return await ask(
         url,
         """
@@ -55,7 +57,8 @@ async def schema(url):
         union all select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
           where connamespace = 'public'::regnamespace
         union all select 'policy', tablename, policyname, cmd || coalesce(qual, '') || coalesce(with_check, '') from pg_policies
-        union all select 'function', '', proname, regexp_replace(prosrc, '[[:space:]]+', ' ', 'g') from pg_proc where pronamespace = 'public'::regnamespace
+        union all select 'function', '', proname, pg_get_function_arguments(oid) || pg_get_function_result(oid)
+          || provolatile::text || prosecdef::text || coalesce(proconfig::text, '') from pg_proc where pronamespace = 'public'::regnamespace
         union all select 'trigger', tgrelid::regclass::text, tgname, '' from pg_trigger where not tgisinternal
         union all select 'right', table_name, grantee, privilege_type from information_schema.role_table_grants
           where table_schema = 'public' and table_name <> 'alembic_version'
