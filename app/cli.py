@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 
-from app.domain.errors import DomainError, Invalid, Unavailable
-from app.serving import TEMPORARY
+from app.commands import sync
+from app.commands.telling import say, told
 from app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Knooppunt: hubs, regions and signals.")
@@ -31,31 +27,9 @@ app.add_typer(signal, name="signal")
 app.add_typer(epoch, name="epoch")
 app.add_typer(client, name="client")
 app.add_typer(openapi, name="openapi")
-
-say = Console(stderr=True, highlight=False)
+app.command()(sync.push)
 
 ExpiresDays = Annotated[int, typer.Option(min=0, max=3_650, help="Days until the token expires; 0 is never.")]
-
-
-@contextmanager
-def _told(*, patient: bool = False) -> Iterator[None]:
-    """A refusal is a sentence and exit code 1, not a stack trace; 75 where `patient` says that it may pass by itself."""
-    from app.infra.embedded import EmbeddedPostgresError
-
-    try:
-        yield
-    except Invalid as error:
-        for fault in error.faults:
-            say.print(f"[red]{fault.code}[/] {escape(fault.detail)}", soft_wrap=True)
-        raise typer.Exit(1) from error
-    except ValidationError as error:
-        for wrong in error.errors(include_input=False, include_url=False):
-            name = ".".join(str(part) for part in wrong["loc"]).upper()
-            say.print(f"[red]{name}[/] {escape(wrong['msg'])}", soft_wrap=True)
-        raise typer.Exit(1) from error
-    except (DomainError, EmbeddedPostgresError) as error:
-        say.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
-        raise typer.Exit(TEMPORARY if patient and isinstance(error, Unavailable) else 1) from error
 
 
 @app.command()
@@ -73,7 +47,7 @@ def serve(
     from app.serving import ending_on_sigterm, prepared
     from app.serving import serve as run
 
-    with _told(), ending_on_sigterm():
+    with told(), ending_on_sigterm():
         settings = Settings()
         with running_database(settings) as addresses, prepared(wanted=prepare):
             run(settings, addresses, workers or settings.workers, say)
@@ -90,7 +64,7 @@ def prepare(
     from app.infra import demonstration
     from app.infra.prepare import running_database
 
-    with _told(patient=True):
+    with told(patient=True):
         settings = Settings()
         with running_database(settings):
             if _migrate(settings, wait_seconds=wait):
@@ -117,7 +91,7 @@ def _show_trials(settings: Settings) -> None:
 @app.command()
 def migrate(to: Annotated[str, typer.Option(help="Revision to go to; older ones go down.")] = "head") -> None:
     """Bring the database schema to this release. Safe to run from many places at once."""
-    with _told():
+    with told():
         changed = _migrate(Settings(), to)
     say.print("The schema was brought to this release." if changed else "The schema was up to date.")
 
@@ -148,7 +122,7 @@ async def _with_owner(settings: Settings, act: Any) -> Any:
 @reference.command("load")
 def reference_load() -> None:
     """Load the packaged reference data and the imported editions, verified, in one transaction."""
-    with _told():
+    with told():
         changed = _load(Settings())
     say.print("Reference data loaded." if changed else "This reference data was loaded already.")
 
@@ -181,7 +155,7 @@ def reference_import(
     """Take over a newer edition of the regions from CBS."""
     from app.infra.importing import import_edition
 
-    with _told():
+    with told():
         settings = Settings()
         lines, applied = asyncio.run(_with_owner(settings, lambda c: import_edition(c, source, year, apply=apply)))
         for line in lines:
@@ -197,7 +171,7 @@ def demo_load(
     """Load the demonstration network: clearly marked, removed by `demo clear`."""
     from app.infra import demonstration
 
-    with _told():
+    with told():
         added = asyncio.run(_with_owner(Settings(), demonstration.load))
         say.print("Demonstration network loaded." if added else "The demonstration network was there already.")
         if signals:
@@ -234,7 +208,7 @@ def demo_clear() -> None:
     """Remove exactly the demonstration network, its signals included."""
     from app.infra import demonstration, demonstration_volume
 
-    with _told():
+    with told():
         signals = asyncio.run(_with_owner(Settings(), demonstration_volume.clear))
         gone = asyncio.run(_with_owner(Settings(), demonstration.clear))
     say.print(f"Removed {signals:,} demonstration signals, {gone} demonstration hubs and organisations.")
@@ -245,7 +219,7 @@ def signal_purge(id: Annotated[UUID, typer.Argument(help="Id of the signal.")]) 
     """Remove the content of a signal everywhere, its history included; a tombstone stays. Also after it was deleted."""
     from app.infra.purging import purge_signal
 
-    with _told():
+    with told():
         asyncio.run(_with_owner(Settings(), lambda c: purge_signal(c, id)))
     say.print("Purged. Backups and copies outside this database are yours to clear.")
 
@@ -255,7 +229,7 @@ def epoch_bump() -> None:
     """Begin a new epoch of the change log: after a restore of the files of the database."""
     from app.infra.epochs import bump_epoch
 
-    with _told():
+    with told():
         number = asyncio.run(_with_owner(Settings(), bump_epoch))
     say.print(f"Epoch {number} began.")
 
@@ -272,7 +246,7 @@ def client_create(
     from app.infra.clients import NewClient, create_client
 
     new = NewClient(name, role, hub, umbrella, expires_days or None)
-    with _told():
+    with told():
         typer.echo(asyncio.run(_with_owner(Settings(), lambda c: create_client(c, new))))
 
 
@@ -283,7 +257,7 @@ def client_list() -> None:
 
     from app.infra.clients import list_clients
 
-    with _told():
+    with told():
         rows = asyncio.run(_with_owner(Settings(), list_clients))
     table = Table("id", "name", "role", "hub or umbrella", "expires", "last used", "revoked")
     for row in rows:
@@ -302,7 +276,7 @@ def client_rotate(
     """Replace the token of a client; the old one stops working at once."""
     from app.infra.clients import rotate_client
 
-    with _told():
+    with told():
         typer.echo(asyncio.run(_with_owner(Settings(), lambda c: rotate_client(c, id, expires_days or None))))
 
 
@@ -311,7 +285,7 @@ def client_revoke(id: Annotated[UUID, typer.Argument(help="Id of the client.")])
     """Stop a client's token from working, at once."""
     from app.infra.clients import revoke_client
 
-    with _told():
+    with told():
         asyncio.run(_with_owner(Settings(), lambda c: revoke_client(c, id)))
     say.print("Revoked.")
 
