@@ -28,6 +28,8 @@ app.add_typer(epoch, name="epoch")
 app.add_typer(client, name="client")
 app.add_typer(openapi, name="openapi")
 app.command()(sync.push)
+app.command()(sync.pull)
+app.command()(sync.conformance)
 
 ExpiresDays = Annotated[int, typer.Option(min=0, max=3_650, help="Days until the token expires; 0 is never.")]
 
