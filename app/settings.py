@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 3000
     """Requests a minute for one client or address, per process; 0 is no limit."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
+    max_batch_bytes: Annotated[int, Field(ge=1024)] = 16_000_000
+    """Of a push of up to 1,000 resources at a time (`…/_batch`). Packed bodies are measured unpacked as well."""
     max_query_bytes: Annotated[int, Field(ge=256)] = 8_000
     cache_seconds: Annotated[int, Field(ge=0)] = 0
     """How long a client may use a public answer without asking again. 0 is `no-cache`: ask each time, get a 304."""

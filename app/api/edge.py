@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.accepting import accepts_gzip
 from app.api.asking import Asked, accepted_language
+from app.api.bodies import Body, too_large
 from app.api.measures import Measures
 from app.api.problems import HttpProblem, internal_error, problem
 from app.api.rest.answers import matches
@@ -33,6 +34,8 @@ MAX_HEADER_BYTES = 16_000
 # What hubs write all day does not raise the version of the public data: a tag of it, kept here, would outlive a
 # withdrawal.
 OFTEN_CHANGED = ("/v1/signals",)
+OF_A_HUB = "/signals/"  # by its own id
+BATCH = "/_batch"  # the end of addresses that take many resources at a time
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
 CORS_ALLOW = (
     b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, Last-Event-ID"
@@ -186,8 +189,12 @@ class _Exchange:
             detail = f"The headers of a request have at most {MAX_HEADER_BYTES} bytes together."
             raise HttpProblem(431, "Headers too large", detail, code="headers-too-large")
         length = self._header(b"content-length")
-        if length.isdigit() and int(length) > settings.max_body_bytes:
-            raise _too_large(settings.max_body_bytes)
+        if length.isdigit() and int(length) > self._most_bytes():
+            raise too_large(self._most_bytes())
+
+    def _most_bytes(self) -> int:
+        settings = self.edge.settings
+        return settings.max_batch_bytes if self.scope["path"].endswith(BATCH) else settings.max_body_bytes
 
     def _count(self, who: str) -> None:
         """The rate limit, by client or address, for this process."""
@@ -219,7 +226,7 @@ class _Exchange:
         """Whether the client's ETag is the one we gave for this very question, under the data that still holds."""
         if self.scope["method"] not in ("GET", "HEAD") or self.asked.actor is not ANONYMOUS or self.is_page:
             return False
-        if self.scope["path"].startswith(OFTEN_CHANGED):
+        if self.scope["path"].startswith(OFTEN_CHANGED) or OF_A_HUB in self.scope["path"]:
             return False
         self.key = (
             self.scope["path"], self.scope["query_string"], self.headers.get(b"accept"), self.asked.language,
@@ -271,17 +278,14 @@ class _Exchange:
             # A copy: the server goes by its own scope to know that no body must follow.
             self.scope = {**self.scope, "method": "GET"}
         version = self.edge.version()
-        most = self.edge.settings.max_body_bytes
-        received = 0
-
-        async def bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                if received > most:
-                    raise _too_large(most)
-            return message
+        if self.scope["method"] != "GET":
+            encoding = self._header(b"content-encoding")
+            receive = Body(receive, encoding, self._most_bytes())
+            if encoding:  # what follows gets it plain
+                kept = [
+                    pair for pair in self.scope["headers"] if pair[0] not in (b"content-encoding", b"content-length")
+                ]
+                self.scope = {**self.scope, "headers": kept}
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -290,7 +294,7 @@ class _Exchange:
             elif not head or not message.get("more_body"):
                 await self.send({**message, "body": b""} if head else message)
 
-        await self.edge.app(self.scope, receive if self.scope["method"] == "GET" else bounded, sending)
+        await self.edge.app(self.scope, receive, sending)
 
     def _remember(self, message: Message, version: int | None) -> None:
         """Keeps the ETag of a public answer with the version of the data from before it was read."""
@@ -338,7 +342,3 @@ class _Exchange:
         self.edge.measures.record(
             self.scope["method"], getattr(route, "path", "other"), self.status, time.perf_counter() - self.began
         )
-
-
-def _too_large(most: int) -> HttpProblem:
-    return HttpProblem(413, "Too large", f"A body has at most {most} bytes. Send less at a time.", code="too-large")

@@ -81,8 +81,9 @@ def problem(error: DomainError) -> tuple[int, dict[str, str], bytes]:
         headers["retry-after"] = "2"
     if isinstance(error, errors.Stale):
         content["currentVersion"] = error.current
-        content.setdefault("currentETag", f'"{error.current}"')  # If-Match looks at the version alone
-        headers["etag"] = content["currentETag"]
+        if error.current:  # something is there
+            content.setdefault("currentETag", f'"{error.current}"')  # If-Match looks at the version alone
+            headers["etag"] = content["currentETag"]
     return status, headers, orjson.dumps(content)
 
 

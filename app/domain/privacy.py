@@ -5,6 +5,7 @@ A finding has a kind and a place and never the value, so that it can be shown, l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -30,14 +31,16 @@ NAMES: Final[Mapping[Kind, str]] = MappingProxyType(
 )
 
 # The order decides who gets a run of digits: an account number holds what would pass for a BSN, and a BSN what would
-# pass for a part of a telephone number.
-_FINDERS: Final[tuple[tuple[Kind, Callable[[str], Iterator[tuple[int, int]]]], ...]] = (
-    ("iban", ibans),
-    ("bsn", bsns),
-    ("phone", phones),
-    ("email", emails),
-    ("address", addresses),
+# pass for a part of a telephone number. The number is that of the fewest digits in a text that can hold one: most texts
+# have fewer, and then four of five searches, nine tenths of the time, are not needed.
+_FINDERS: Final[tuple[tuple[Kind, Callable[[str], Iterator[tuple[int, int]]], int], ...]] = (
+    ("iban", ibans, 2),
+    ("bsn", bsns, 8),
+    ("phone", phones, 6),
+    ("email", emails, 0),
+    ("address", addresses, 1),
 )
+_DIGIT: Final = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,10 @@ def find(text: str) -> list[Finding]:
     """What looks like personal data, in order of place, no two overlapping."""
     folded = fold(text)
     taken = bytearray(len(folded.text))
+    digits = len(_DIGIT.findall(folded.text))
     found: list[Finding] = []
-    for kind, finder in _FINDERS:
-        for start, end in finder(folded.text):
+    for kind, finder, fewest in _FINDERS:
+        for start, end in finder(folded.text) if digits >= fewest else ():
             if taken.find(1, start, end) < 0:
                 taken[start:end] = b"\x01" * (end - start)
                 found.append(Finding(kind, *folded.original(start, end)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +12,7 @@ from app.domain.access import Actor
 from app.domain.routing import Umbrella
 
 if TYPE_CHECKING:
+    from app.domain.signal_push import Write
     from app.domain.signals import FollowUp, Signal
 
 
@@ -80,3 +81,25 @@ class Signals(Protocol):
     async def umbrellas(self) -> Sequence[Umbrella]: ...
 
     async def routing(self) -> Routing: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of signals beyond themselves: those with a follow-up or an answer, those that the hub rerouted."""
+
+    responded: Collection[UUID]
+    rerouted: Collection[UUID]
+
+
+class PushedSignals(Protocol):
+    """A hub's signals by its own ids, many at a time: a few statements for one as for a thousand."""
+
+    async def locked(self, external_ids: Collection[str]) -> dict[str, Signal]:
+        """Those that are there, of the actor's own hub. Whoever pushes one of these ids, there or not, waits."""
+        ...
+
+    async def standing(self, ids: Collection[UUID]) -> Standing: ...
+
+    async def write(self, writes: Sequence[Write], actor: Actor, by: date) -> None:
+        """Carries them all out, with their history; what is forwarded is to be responded to by that day."""
+        ...

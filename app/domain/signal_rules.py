@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from app.domain.errors import Faults
+from app.domain.privacy import CODE, describe, find
 from app.domain.privacy import check as check_privacy
-from app.domain.routing import concerned_workfields
+from app.domain.routing import Umbrella, concerned_workfields
 from app.domain.work import Work
 
 if TYPE_CHECKING:
@@ -35,17 +36,36 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 MAX_TITLE = 200
 MAX_DESCRIPTION = 10_000
 MAX_NOTE = 2_000
+MAX_EXTERNAL_ID = 200
 MAX_CODES = 10
 MAX_PEOPLE = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the codes lead to that signals name: looked up once, for one signal or a thousand."""
+
+    terms: Mapping[str, Collection[str]]
+    """Vocabulary → its codes, in its order."""
+    regions: Mapping[str, tuple[date, date]]
+    """Code → the first day, and the first day that it is no more."""
+    hints: Mapping[str, Sequence[str]]
+    """Theme → workfields that it hints at."""
+    umbrellas: Sequence[Umbrella]
+
+
 async def checked(work: Work, signal: Signal, today: date) -> Signal:
     """The signal with its workfields decided. Raises `Invalid` with every fault at once."""
+    return decided(signal, await work.codes.known([signal.region]), today)
+
+
+def decided(signal: Signal, known: Known, today: date) -> Signal:
+    """As `checked`, of what was looked up before."""
     faults = Faults()
     check_text("title", signal.title, MAX_TITLE, faults, required=True)
     check_text("description", signal.description, MAX_DESCRIPTION, faults)
-    for name, known in (("kind", Kind), ("visibility", Visibility), ("status", Status)):
-        _check_code(name, getattr(signal, name), get_args(known), faults)
+    for name, codes in (("kind", Kind), ("visibility", Visibility), ("status", Status)):
+        _check_code(name, getattr(signal, name), get_args(codes), faults)
     if signal.scale is not None:
         _check_code("scale", signal.scale, get_args(Scale), faults)
     if not signal.themes:
@@ -56,20 +76,32 @@ async def checked(work: Work, signal: Signal, today: date) -> Signal:
         faults.add("body", "heardOn", "date-in-future", "A signal has been heard already.")
     elif signal.heard_on.year < 2016:
         faults.add("body", "heardOn", "date-before-first-edition", "Regions are known from 2016-01-01 on.")
-    if signal.external_id is not None and not (signal.external_id.strip() and signal.external_id.isprintable()):
-        faults.add("body", "externalId", "invalid-value", "An external id is printable characters, at least one.")
-    await _check_codes(work, signal, faults)
+    if signal.external_id is not None:
+        check_external_id(signal.external_id, faults)
+    _check_codes(signal, known, faults)
     faults.raise_if_any()
-    known_terms = await work.signals.routing()
     concerned, source = concerned_workfields(
-        signal.workfields, signal.themes, known_terms.hints, known_terms.workfields
+        signal.workfields, signal.themes, known.hints, tuple(known.terms["workfield"])
     )
-    # In the order of the vocabulary, so that naming the same fields in another order is no change.
-    given = concerned if source == "given" else signal.workfields
+    # In one form, so that saying the same in another way is no change: in the order of the vocabulary, none where the
+    # themes decide, empty where nothing does.
+    given = {"given": concerned, "themes": None}.get(source, ())
     return replace(signal, workfields=given, concerned=concerned, workfields_source=source)
 
 
-async def _check_codes(work: Work, signal: Signal, faults: Faults) -> None:
+def check_external_id(text: str, faults: Faults) -> None:
+    """A hub's own id is in addresses and logs. A bare number may be anything, and passes; what is written like an e-mail
+    address, a bank account or an address leads to a person."""
+    if not (text.strip() and text.isprintable() and len(text) <= MAX_EXTERNAL_ID):
+        detail = f"An external id is 1 to {MAX_EXTERNAL_ID} printable characters."
+        faults.add("body", "externalId", "invalid-value", detail)
+    else:
+        for finding in find(text):
+            if finding.kind in ("email", "iban", "address"):
+                faults.add("body", "externalId", CODE, describe(finding))
+
+
+def _check_codes(signal: Signal, known: Known, faults: Faults) -> None:
     for name, vocabulary, codes in (
         ("themes", "theme", signal.themes),
         ("workfields", "workfield", signal.workfields or ()),
@@ -79,14 +111,14 @@ async def _check_codes(work: Work, signal: Signal, faults: Faults) -> None:
         if len(codes) > MAX_CODES:
             faults.add("body", name, "too-many", f"At most {MAX_CODES}.")
             continue
-        unknown = await work.codes.unknown_terms(vocabulary, codes) if codes else set()
         for index, code in enumerate(codes):
-            if code in unknown:
+            if code not in known.terms[vocabulary]:
                 location = name if name == "channel" else f"{name}[{index}]"
                 faults.add(
                     "body", location, "unknown-code", f"There is no {vocabulary.replace('-', ' ')} with this code."
                 )
-    if not await work.codes.regions_on([signal.region], signal.heard_on):
+    since, until = known.regions.get(signal.region, (date.max, date.max))
+    if not since <= signal.heard_on < until:
         faults.add("body", "region", "unknown-code", "There is no region with this code on the day it was heard.")
 
 

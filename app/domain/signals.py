@@ -24,11 +24,9 @@ from app.domain.signal_rules import (
     checked,
     differences,
 )
+from app.domain.signal_steps import check_open, check_response, check_step, opened, reworded
 from app.domain.versions import check_version
 from app.domain.work import Work
-
-# What others have read: a change of it asks for verification anew.
-VERIFIED_TEXT = ("title", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +115,8 @@ async def change_signal(
     changed = replace(present, **changes)
     if changed == present:
         return present.version
-    if present.status in ("closed", "withdrawn"):
-        raise Conflict(f"A {present.status} signal does not change any more.", code="signal-ended")
-    if present.status == "verified" and any(getattr(changed, name) != getattr(present, name) for name in VERIFIED_TEXT):
-        changed = replace(changed, status="submitted")
-    changed = await checked(work, changed, today)
+    check_open(present.status)
+    changed = await checked(work, reworded(present, changed), today)
     if changed == present:  # the same, said in another order
         return present.version
     forwarded = await _forwarded_anew(work, present, changed)
@@ -139,10 +134,7 @@ async def _forwarded_anew(work: Work, present: Signal, changed: Signal) -> tuple
 
     What the hub chose itself, with a reason, stays chosen.
     """
-    opened = present.visibility == "hub" or changed.concerned != present.concerned
-    if changed.status != "verified" or changed.visibility == "hub" or not opened:
-        return None
-    if await work.signals.rerouted(changed.id):
+    if not opened(present, changed) or await work.signals.rerouted(changed.id):
         return None
     return recipients(changed.concerned, await work.signals.umbrellas())
 
@@ -162,19 +154,9 @@ async def step_signal(
     """
     present = await _own(work, actor, signal_id, version)
     _check_step(step, present)
-    allowed = TRANSITIONS[present.status]
-    if step.to not in allowed:
-        options = ", ".join(allowed) or "none"
-        raise Conflict(
-            f"A {present.status} signal cannot become {step.to}. Allowed from here: {options}.",
-            code="transition-not-allowed",
-            allowed=list(allowed),
-        )
-    if step.to == "closed" and not await work.signals.has_response(signal_id):
-        raise Conflict(
-            "A signal is closed when something was done with it: record a follow-up first, or wait for an answer.",
-            code="follow-up-needed",
-        )
+    check_step(present.status, step.to)
+    if step.to == "closed":
+        check_response(await work.signals.has_response(signal_id))
     forwarded: tuple[str, ...] | None = None
     if step.to == "verified" and present.visibility != "hub":
         forwarded = await _recipients(work, present, step)

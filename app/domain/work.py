@@ -14,7 +14,8 @@ from app.domain.reference import Area, Succession
 if TYPE_CHECKING:
     from app.domain.hubs import Hub, Member
     from app.domain.organisations import Organisation
-    from app.domain.signal_ports import Signals
+    from app.domain.signal_ports import PushedSignals, Signals
+    from app.domain.signal_rules import Known
 
 
 class Organisations(Protocol):
@@ -78,6 +79,10 @@ class Codes(Protocol):
         """Code → scheme of those that exist on the day."""
         ...
 
+    async def known(self, regions: Collection[str]) -> Known:
+        """What signals name: these regions, on any day, and every vocabulary of theirs."""
+        ...
+
     async def material(self, areas: Sequence[Area]) -> Material:
         """All that is needed to work out these areas."""
         ...
@@ -110,6 +115,9 @@ class Work(Protocol):
 
     @property
     def signals(self) -> Signals: ...
+
+    @property
+    def pushed_signals(self) -> PushedSignals: ...
 
     @property
     def codes(self) -> Codes: ...

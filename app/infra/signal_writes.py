@@ -17,12 +17,13 @@ from app.domain.signals import FollowUp, Signal
 from app.domain.text import fold
 from app.infra.database import Connection
 
-_SIGNAL = """
+SIGNALS = """
 select s.*, h.slug as hub, r.code as region,
   array(select t.code from term t where t.vocabulary = 'workfield' and s.workfields & (1 << (t.rank - 1)) <> 0
     order by t.rank) as concerned
-from signal s join hub h on h.id = s.hub_id join region r on r.id = s.region_id where s.id = $1
+from signal s join hub h on h.id = s.hub_id join region r on r.id = s.region_id
 """
+_SIGNAL = SIGNALS + " where s.id = $1"
 SEARCH = "setweight(to_tsvector('dutch', {title}), 'A') || to_tsvector('dutch', {description})"
 
 
@@ -46,12 +47,12 @@ class PostgresSignals:
             _SIGNAL + " and s.hub_id = nullif(current_setting('app.hub', true), '')::smallint for no key update of s",
             signal_id,
         )
-        return _signal(row) if row is not None else None
+        return as_signal(row) if row is not None else None
 
     async def seen(self, signal_id: UUID) -> Signal | None:
         """See the port."""
         row = await self._connection.fetchrow(_SIGNAL, signal_id)
-        return _signal(row) if row is not None else None
+        return as_signal(row) if row is not None else None
 
     async def add(self, signal: Signal) -> None:
         """See the port."""
@@ -176,7 +177,8 @@ class PostgresSignals:
         )
 
 
-def _signal(row: Any) -> Signal:
+def as_signal(row: Any) -> Signal:
+    """A row of `SIGNALS` as the domain has it."""
     source = row["workfields_source"]
     concerned = tuple(row["concerned"])
     # What the hub gave: named fields, nothing (the themes decided), or nothing on purpose.

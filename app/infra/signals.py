@@ -222,6 +222,7 @@ SIGNAL = View(
     filters={
         "id": Filter(lambda cx, r, v: r.id == v, Uuid()),
         "hub": Filter(_of_hub, codes="hub"),
+        "externalId": Filter(lambda cx, r, v: r.external_id == v),
         # Of two that are walked the first is. A region is touched by its province and more, a theme has few children:
         # a rare theme in a small municipality took 436 ms by its regions, 30 by its theme.
         "theme": Filter(_of_theme, codes="theme", walk=Walk(_themes, _by_theme)),

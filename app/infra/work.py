@@ -18,10 +18,13 @@ from app.domain.errors import Conflict, Fault, Forbidden, Invalid, KeyReused
 from app.domain.periods import MembershipPeriod
 from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
+from app.domain.routing import Umbrella
+from app.domain.signal_rules import Known
 from app.infra.database import Connection, Database
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
 from app.infra.reader import PostgresReader
+from app.infra.signal_push import PostgresPushedSignals
 from app.infra.signal_writes import PostgresSignals
 
 WorkFactory = Callable[[Actor], AbstractAsyncContextManager["PostgresWork"]]
@@ -38,6 +41,7 @@ class PostgresWork:
         self.organisations = PostgresOrganisations(connection)
         self.codes = PostgresCodes(connection)
         self.signals = PostgresSignals(connection)
+        self.pushed_signals = PostgresPushedSignals(connection)
 
     async def read(self, selection: Selection, language: Language) -> Answer:
         """See the port."""
@@ -139,6 +143,30 @@ class PostgresCodes:
             day,
         )
         return {row["code"]: row["scheme"] for row in rows}
+
+    async def known(self, regions: Collection[str]) -> Known:
+        """See the port."""
+        rows = await self._connection.fetch(
+            """select vocabulary, code, workfields, case when vocabulary = 'umbrella' then umbrella_bit(code) end as bit
+            from term where vocabulary in ('theme', 'workfield', 'participant-group', 'channel', 'umbrella')
+            order by rank"""
+        )
+        terms: dict[str, dict[str, Any]] = {
+            name: {} for name in ("theme", "workfield", "participant-group", "channel", "umbrella")
+        }
+        for row in rows:
+            terms[row["vocabulary"]][row["code"]] = row
+        # What no region is called is not asked: PostgreSQL's text cannot hold every character.
+        asked = [code for code in set(regions) if code.isascii() and code.isalnum()]
+        found = await self._connection.fetch(
+            "select code, valid_from, valid_to from region where code = any($1::text[])", asked
+        )
+        return Known(
+            terms,
+            {row["code"]: (row["valid_from"], row["valid_to"]) for row in found},
+            {code: row["workfields"] for code, row in terms["theme"].items() if row["workfields"]},
+            [Umbrella(code, row["workfields"][0], row["bit"]) for code, row in terms["umbrella"].items()],
+        )
 
     async def material(self, areas: Sequence[Area]) -> Material:
         """See the port."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, get_args, get_type_hints
 from urllib.parse import parse_qsl
@@ -26,7 +26,7 @@ from app.domain.errors import Fault, Invalid, Unauthenticated
 
 MERGE_PATCH = "application/merge-patch+json"
 _REMEMBERED_QUERY = 300  # bytes: cursors and long lists of fields are mostly asked once
-_UNREADABLE = object()  # not None: a body may be null, and is then of the wrong type
+UNREADABLE = object()  # not None: a body may be null, and is then of the wrong type
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -60,7 +60,8 @@ class Door(APIRoute):
         names = set(inspect.signature(endpoint).parameters)
         query = _model(hints["query"]) if "query" in names else None
         body = _model(hints["body"]) if "body" in names else None
-        merge = "PATCH" in (self.methods or ())
+        media = getattr(body, "media", (MERGE_PATCH if "PATCH" in (self.methods or ()) else JSON,))
+        parse = getattr(body, "parse", _parsed)
         reads = "GET" in (self.methods or ())
         paths = {name: TypeAdapter(hints[name]) for name in names - {"asking", "query", "body", "return"}}
         produces = _produced(self.responses)
@@ -90,8 +91,10 @@ class Door(APIRoute):
                     for name in _query(asked, faults)
                 )
             if body is not None:
-                content = await _body(request, MERGE_PATCH if merge else JSON, asking, faults)
-                if content is not _UNREADABLE:
+                kind = _media_type(request, media)
+                asking.body_bytes = await request.body()
+                content = parse(asking.body_bytes, kind, faults)
+                if content is not UNREADABLE:
                     given["body"] = _valid(body.model_validate, content, "body", faults)
             if faults:
                 raise Invalid(faults)
@@ -158,36 +161,41 @@ def _query(raw: bytes, faults: list[Fault]) -> dict[str, str]:
     return found
 
 
-async def _body(request: Request, media: str, asking: Asking, faults: list[Fault]) -> Any:
+def _media_type(request: Request, media: Sequence[str]) -> str:
+    """Which of these the body comes as. Raises `HttpProblem`."""
     given = request.headers.get("content-type", "")
-    if given.partition(";")[0].strip().lower() != media or not is_in_utf8(given):
-        headers = {"accept-patch": MERGE_PATCH} if media == MERGE_PATCH else {"accept-post": JSON}
-        raise HttpProblem(
-            415,
-            "Unsupported media type",
-            f"Send the body as {media}, in UTF-8.",
-            code="unsupported-media-type",
-            headers=headers,
-        )
-    asking.body_bytes = await request.body()
+    kind = given.partition(";")[0].strip().lower()
+    if kind in media and is_in_utf8(given):
+        return kind
+    raise HttpProblem(
+        415,
+        "Unsupported media type",
+        f"Send the body as {' or '.join(media)}, in UTF-8.",
+        code="unsupported-media-type",
+        headers={"accept-patch" if MERGE_PATCH in media else "accept-post": ", ".join(media)},
+    )
+
+
+def _parsed(body: bytes, _: str, faults: list[Fault]) -> Any:
+    """The JSON of a body. A model that takes other bodies as well has its own `media` and `parse`, of this form."""
     try:
-        content = orjson.loads(asking.body_bytes)
+        content = orjson.loads(body)
     except orjson.JSONDecodeError:
         faults.append(Fault("body", "", "invalid-json", "The body is not valid JSON in UTF-8."))
-        return _UNREADABLE
-    if b"\\u0000" in asking.body_bytes and _has_nul(content):
+        return UNREADABLE
+    if b"\\u0000" in body and has_nul(content):
         faults.append(Fault("body", "", "control-character", "The character U+0000 is not accepted in texts."))
-        return _UNREADABLE
+        return UNREADABLE
     return content
 
 
-def _has_nul(content: Any) -> bool:
+def has_nul(content: Any) -> bool:
     """Whether some text, or name, holds the one character that PostgreSQL cannot keep."""
     if isinstance(content, str):
         return "\0" in content
     if isinstance(content, dict):
-        return any(_has_nul(part) for pair in content.items() for part in pair)
-    return isinstance(content, list) and any(map(_has_nul, content))
+        return any(has_nul(part) for pair in content.items() for part in pair)
+    return isinstance(content, list) and any(map(has_nul, content))
 
 
 def _produced(responses: dict[int | str, dict[str, Any]]) -> tuple[str, ...]:

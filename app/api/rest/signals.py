@@ -279,7 +279,7 @@ async def read_signal(asking: Ask, id: SignalId, query: Annotated[OneQuery, Quer
 @router.post("/signals", summary="Add a signal", status_code=201, responses=responses(Signal, status=201))
 async def add_signal(asking: Ask, body: NewSignal) -> Response:
     actor, today = asking.asked.actor, asking.services.today()
-    fields = _fields(body, set(SignalFields.model_fields))
+    fields = fields_of(body, set(SignalFields.model_fields))
     fields["heard_on"] = fields["heard_on"] or today
     entity = signals.Signal(
         id=new_id(), hub=body.hub or actor.hub or "", external_id=body.externalId, status=body.status, **fields
@@ -295,7 +295,7 @@ async def add_signal(asking: Ask, body: NewSignal) -> Response:
 @router.patch("/signals/{id}", summary="Change a signal", responses=responses(Signal, missing=True, writes=True))
 async def change_signal(asking: Ask, id: SignalId, body: SignalChange) -> Response:
     version, today = version_given(asking), asking.services.today()
-    changes = _fields(body, body.model_fields_set)
+    changes = fields_of(body, body.model_fields_set)
     return await change(
         asking,
         representation(asking, "signal", SIGNAL, {"id": id}),
@@ -405,7 +405,7 @@ async def list_similar(asking: Ask, id: SignalId, query: Annotated[AsOfQuery, Qu
 _SNAKE = {"heardOn": "heard_on", "peopleCount": "people_count"}
 
 
-def _fields(body: SignalFields, names: set[str]) -> dict[str, Any]:
+def fields_of(body: SignalFields, names: set[str]) -> dict[str, Any]:
     """The given fields as the domain has them, lists without doubles."""
     found = {_SNAKE.get(name, name): getattr(body, name) for name in names}
     for name in ("themes", "groups", "workfields"):

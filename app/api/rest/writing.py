@@ -101,6 +101,22 @@ async def create(
     return shown(asking, answer, 201, {"location": asking.asked.base_url + place})
 
 
+async def repeatable(asking: Asking, act: Callable[[Work], Awaitable[bytes]]) -> Response:
+    """Runs a use case that gives the JSON of its answer; with an `Idempotency-Key` it happens once."""
+    actor, key = asking.asked.actor, _key(asking)
+    scope = asking.request.scope
+    asked = scope["path"].encode() + b"?" + scope["query_string"] + b"\0" + asking.body_bytes
+    print_ = hashlib.sha256(asked).digest()
+    async with asking.services.writing(actor) as work:
+        before = await work.recall(actor.client, key, print_) if key is not None else None
+        if before is not None:
+            return respond(asking, before["body"].encode(), None)
+        body = await act(work)
+        if key is not None:
+            await work.remember(actor.client, key, print_, {"body": body.decode()})
+    return respond(asking, body, None)
+
+
 def shown(asking: Asking, answer: Answer, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """The resource after a change; nothing but headers with `Prefer: return=minimal` (RFC 7240)."""
     tag = etag(answer.body or b"", answer.version)
