@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 
 from app.commands import sync
-from app.commands.telling import say, told
+from app.commands.telling import say
+from app.commands.telling import told as _told
 from app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Knooppunt: hubs, regions and signals.")
@@ -19,12 +20,14 @@ reference = typer.Typer(no_args_is_help=True, help="Reference data: regions, the
 demo = typer.Typer(no_args_is_help=True, help="The demonstration network.")
 signal = typer.Typer(no_args_is_help=True, help="Signals.")
 epoch = typer.Typer(no_args_is_help=True, help="Epochs of the change log.")
+changes = typer.Typer(no_args_is_help=True, help="The change log.")
 client = typer.Typer(no_args_is_help=True, help="API clients and their tokens.")
 openapi = typer.Typer(no_args_is_help=True, help="The published contracts.")
 app.add_typer(reference, name="reference")
 app.add_typer(demo, name="demo")
 app.add_typer(signal, name="signal")
 app.add_typer(epoch, name="epoch")
+app.add_typer(changes, name="changes")
 app.add_typer(client, name="client")
 app.add_typer(openapi, name="openapi")
 app.command()(sync.push)
@@ -49,7 +52,7 @@ def serve(
     from app.serving import ending_on_sigterm, prepared
     from app.serving import serve as run
 
-    with told(), ending_on_sigterm():
+    with _told(), ending_on_sigterm():
         settings = Settings()
         with running_database(settings) as addresses, prepared(wanted=prepare):
             run(settings, addresses, workers or settings.workers, say)
@@ -66,7 +69,7 @@ def prepare(
     from app.infra import demonstration
     from app.infra.prepare import running_database
 
-    with told(patient=True):
+    with _told(patient=True):
         settings = Settings()
         with running_database(settings):
             if _migrate(settings, wait_seconds=wait):
@@ -93,7 +96,7 @@ def _show_trials(settings: Settings) -> None:
 @app.command()
 def migrate(to: Annotated[str, typer.Option(help="Revision to go to; older ones go down.")] = "head") -> None:
     """Bring the database schema to this release. Safe to run from many places at once."""
-    with told():
+    with _told():
         changed = _migrate(Settings(), to)
     say.print("The schema was brought to this release." if changed else "The schema was up to date.")
 
@@ -124,7 +127,7 @@ async def _with_owner(settings: Settings, act: Any) -> Any:
 @reference.command("load")
 def reference_load() -> None:
     """Load the packaged reference data and the imported editions, verified, in one transaction."""
-    with told():
+    with _told():
         changed = _load(Settings())
     say.print("Reference data loaded." if changed else "This reference data was loaded already.")
 
@@ -157,7 +160,7 @@ def reference_import(
     """Take over a newer edition of the regions from CBS."""
     from app.infra.importing import import_edition
 
-    with told():
+    with _told():
         settings = Settings()
         lines, applied = asyncio.run(_with_owner(settings, lambda c: import_edition(c, source, year, apply=apply)))
         for line in lines:
@@ -173,7 +176,7 @@ def demo_load(
     """Load the demonstration network: clearly marked, removed by `demo clear`."""
     from app.infra import demonstration
 
-    with told():
+    with _told():
         added = asyncio.run(_with_owner(Settings(), demonstration.load))
         say.print("Demonstration network loaded." if added else "The demonstration network was there already.")
         if signals:
@@ -210,7 +213,7 @@ def demo_clear() -> None:
     """Remove exactly the demonstration network, its signals included."""
     from app.infra import demonstration, demonstration_volume
 
-    with told():
+    with _told():
         signals = asyncio.run(_with_owner(Settings(), demonstration_volume.clear))
         gone = asyncio.run(_with_owner(Settings(), demonstration.clear))
     say.print(f"Removed {signals:,} demonstration signals, {gone} demonstration hubs and organisations.")
@@ -221,7 +224,7 @@ def signal_purge(id: Annotated[UUID, typer.Argument(help="Id of the signal.")]) 
     """Remove the content of a signal everywhere, its history included; a tombstone stays. Also after it was deleted."""
     from app.infra.purging import purge_signal
 
-    with told():
+    with _told():
         asyncio.run(_with_owner(Settings(), lambda c: purge_signal(c, id)))
     say.print("Purged. Backups and copies outside this database are yours to clear.")
 
@@ -231,9 +234,23 @@ def epoch_bump() -> None:
     """Begin a new epoch of the change log: after a restore of the files of the database."""
     from app.infra.epochs import bump_epoch
 
-    with told():
+    with _told():
         number = asyncio.run(_with_owner(Settings(), bump_epoch))
     say.print(f"Epoch {number} began.")
+
+
+@changes.command("compact")
+def changes_compact() -> None:
+    """Remove what nobody needs: entries replaced by newer ones, deletions older than CHANGE_RETENTION_DAYS."""
+    from app.infra.compacting import compact
+
+    with _told():
+        settings = Settings()
+        done = asyncio.run(_with_owner(settings, lambda c: compact(c, settings.change_retention_days)))
+    if done is None:
+        say.print("Another process is compacting the log.")
+    else:
+        say.print(f"Removed {done.superseded:,} replaced entries and {done.outlived:,} old deletions.")
 
 
 @client.command("create")
@@ -248,7 +265,7 @@ def client_create(
     from app.infra.clients import NewClient, create_client
 
     new = NewClient(name, role, hub, umbrella, expires_days or None)
-    with told():
+    with _told():
         typer.echo(asyncio.run(_with_owner(Settings(), lambda c: create_client(c, new))))
 
 
@@ -259,7 +276,7 @@ def client_list() -> None:
 
     from app.infra.clients import list_clients
 
-    with told():
+    with _told():
         rows = asyncio.run(_with_owner(Settings(), list_clients))
     table = Table("id", "name", "role", "hub or umbrella", "expires", "last used", "revoked")
     for row in rows:
@@ -278,7 +295,7 @@ def client_rotate(
     """Replace the token of a client; the old one stops working at once."""
     from app.infra.clients import rotate_client
 
-    with told():
+    with _told():
         typer.echo(asyncio.run(_with_owner(Settings(), lambda c: rotate_client(c, id, expires_days or None))))
 
 
@@ -287,7 +304,7 @@ def client_revoke(id: Annotated[UUID, typer.Argument(help="Id of the client.")])
     """Stop a client's token from working, at once."""
     from app.infra.clients import revoke_client
 
-    with told():
+    with _told():
         asyncio.run(_with_owner(Settings(), lambda c: revoke_client(c, id)))
     say.print("Revoked.")
 

@@ -13,12 +13,15 @@ from app.api import app as api
 from app.api.asking import Services
 from app.api.asking import today as day_in_the_netherlands
 from app.api.edge import Edge
+from app.api.graphql import mounting
 from app.api.measures import Measures
 from app.api.rest.contract import API_VERSION
 from app.domain.library import Library
+from app.infra.changes import PostgresChangeLog
 from app.infra.clients import Clients
 from app.infra.database import Database
 from app.infra.figures import Figures
+from app.infra.horizon import Horizon
 from app.infra.prepare import Addresses
 from app.infra.projection import Projection
 from app.infra.reader import PostgresReader, Signer
@@ -43,7 +46,9 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
         role=addresses.role,
     )
     signer = Signer((settings.cursor_secret or "").encode(), settings.cursor_days)
-    reader = PostgresReader(database, Projection(VIEWS), signer)
+    projection = Projection(VIEWS)
+    reader = PostgresReader(database, projection, signer)
+    horizon = Horizon(database)
     registry = PostgresRegistry(database)
     watch = Watch(database, signer)
     identity = _identity(settings, database)
@@ -58,29 +63,35 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
         public_url=settings.public_url,
         response_weeks=settings.response_weeks,
         figures=Figures(database).on,
+        changes=PostgresChangeLog(database, projection, signer, day_in_the_netherlands),
+        horizon=horizon,
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
         await watch.start()
+        await horizon.start()
         if identity is not None:
             await identity.start()
         yield
         if identity is not None:
             await identity.stop()
+        await horizon.stop()
         await watch.stop()
         await database.close()
 
     measures = Measures(lambda: watch.problem is None)
+    authenticate = (identity or Clients(database)).authenticate
     app, lane = api.build(services, measures, lifespan)
     return _Application(
         app,
+        mounting.sockets(services, authenticate),
         Edge(
             lane,
             settings,
             api_version=API_VERSION,
-            authenticate=(identity or Clients(database)).authenticate,
+            authenticate=authenticate,
             version=lambda: watch.version,
             problem=lambda: watch.problem,
             allowed=lambda path: api.allowed_methods(app, path),
@@ -99,11 +110,11 @@ def _identity(settings: Settings, database: Database) -> Identity | None:
 
 
 class _Application:
-    """Requests go by the edge; the lifespan, and whatever else is asked of the app, is FastAPI's own."""
+    """Requests go by the edge, sockets to the subscriptions; the lifespan is FastAPI's own."""
 
-    def __init__(self, app: FastAPI, edge: Edge) -> None:
+    def __init__(self, app: FastAPI, sockets: ASGIApp, edge: Edge) -> None:
         self.fastapi = app
-        self._edge = edge
+        self._doors: dict[str, ASGIApp] = {"http": edge, "websocket": sockets}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await (self._edge if scope["type"] == "http" else self.fastapi)(scope, receive, send)
+        await self._doors.get(scope["type"], self.fastapi)(scope, receive, send)

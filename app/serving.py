@@ -96,7 +96,9 @@ def serve(settings: Settings, addresses: Addresses, workers: int, say: Console) 
         access_log=False,
         log_level="warning",
         proxy_headers=settings.trusted_proxy,
-        ws="none",
+        ws="app.api.wire:sockets",
+        ws_max_size=131_072,
+        ws_per_message_deflate=False,  # 300 kB of memory for each socket
         lifespan="on",
         timeout_graceful_shutdown=10,
     )

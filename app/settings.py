@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     """Take the client's address from `X-Forwarded-For`: only behind a proxy that sets it."""
     response_weeks: Annotated[int, Field(ge=1, le=52)] = 6
     """How long an umbrella has to respond to a signal."""
+    change_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 365
+    """How long the change log remembers deletions. A reader who was away longer reads from the beginning."""
     log_level: str = "info"
 
     # Access tokens of an OpenID Connect issuer, next to our own; see docs/identity.md.

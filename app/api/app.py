@@ -15,14 +15,14 @@ from app.api.measures import CONTENT_TYPE, Measures
 from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
-from app.api.rest import hubs, locations, organisations, regions, signal_push, signals, terms
+from app.api.rest import changes, hubs, locations, organisations, regions, signal_push, signals, terms
 from app.api.rest.contract import API_VERSION, add_contract
 from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
 
 ROUTERS = (
     regions.router, locations.router, hubs.router, organisations.router, signals.router, signal_push.router,
-    terms.router,
+    changes.router, terms.router,
 )  # fmt: skip
 
 SOURCE = "https://github.com/knooppunt/knooppunt"
@@ -41,7 +41,10 @@ TAGS = [
     {"name": "Hubs", "description": "Hubs, their areas, phases, hosts, steering groups and members."},
     {"name": "Organisations", "description": "The public directory of organisations, life world and system world."},
     {"name": "Signals", "description": "What people run into or propose, on its way to tables and umbrellas."},
-    {"name": "Sync", "description": "For systems of hubs: push by your own ids, one at a time or a thousand."},
+    {
+        "name": "Sync",
+        "description": "For systems of hubs: push by your own ids, and pull everything that changed, once and in order.",
+    },
     {"name": "Reference data", "description": "Vocabularies with labels in Dutch and English."},
 ]
 

@@ -32,6 +32,9 @@ class Services:
     today: Callable[[], date] = today
     public_url: str | None = None
     response_weeks: int = 6
+    changes: Any = None
+    """The port `ChangeLog`."""
+    horizon: Any = None
 
 
 @dataclass(slots=True)
@@ -43,6 +46,10 @@ class Asked:
     actor: Actor = ANONYMOUS
     base_url: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    on_stop: Callable[[], None] | None = None
+    """Set by a request that waits: called when the server ends, so that it answers at once."""
+    bodiless: bool = False
+    """A HEAD request: nothing of the body will be sent, so an answer without end has none."""
 
 
 def accepted_language(header: str) -> Language:

@@ -33,7 +33,7 @@ LONGEST_REMEMBERED = 500  # bytes of a query string: 5,000 of these are 10 MB
 MAX_HEADER_BYTES = 16_000
 # What hubs write all day does not raise the version of the public data: a tag of it, kept here, would outlive a
 # withdrawal.
-OFTEN_CHANGED = ("/v1/signals",)
+OFTEN_CHANGED = ("/v1/signals", "/v1/changes")
 OF_A_HUB = "/signals/"  # by its own id
 BATCH = "/_batch"  # the end of addresses that take many resources at a time
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
@@ -277,6 +277,7 @@ class _Exchange:
         if head:
             # A copy: the server goes by its own scope to know that no body must follow.
             self.scope = {**self.scope, "method": "GET"}
+            self.asked.bodiless = True
         version = self.edge.version()
         if self.scope["method"] != "GET":
             encoding = self._header(b"content-encoding")

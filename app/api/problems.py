@@ -21,6 +21,7 @@ _TABLE: Mapping[type[DomainError], tuple[int, str]] = {
     errors.Forbidden: (403, "Not allowed"),
     errors.NotFound: (404, "Not found"),
     errors.Conflict: (409, "Conflict"),
+    errors.Gone: (410, "No longer there"),
     errors.Stale: (412, "The resource has changed"),
     errors.TooLarge: (413, "Too large"),
     errors.KeyReused: (422, "Idempotency key used before"),

@@ -65,6 +65,14 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = cast("asyncio.Transport", OneWrite(transport, self.loop))
 
+    def shutdown(self) -> None:
+        """The server ends: a request that waits for changes is told, and answers now."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            asked: Any = self.cycle.scope.get("knooppunt")
+            if asked is not None and asked.on_stop is not None:
+                asked.on_stop()
+        super().shutdown()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.head_bytes = 0
@@ -103,3 +111,10 @@ class Protocol(HttpToolsProtocol):
         lines = [name + b": " + value + b"\r\n" for name, value in headers]
         self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
         self.transport.close()
+
+
+def sockets(**options: Any) -> asyncio.Protocol:
+    """The protocol of a WebSocket; its library is imported for the first one."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(**options)

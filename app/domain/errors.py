@@ -51,6 +51,12 @@ class NotFound(DomainError):
     code = "not-found"
 
 
+class Gone(DomainError):
+    """It was there and is no more; `extra` says how to go on."""
+
+    code = "gone"
+
+
 class Unauthenticated(DomainError):
     """A token was given and it is wrong, expired or revoked; or the action needs one."""
 

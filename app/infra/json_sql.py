@@ -85,13 +85,16 @@ def page_info(
 
 
 def signed_cursor(columns: Sequence[Expression], bind: str) -> Expression:
-    """An opaque cursor: base64url of `[expiry, key, …]`, a dot, and the signature that `sign` in reader.py repeats.
+    """An opaque cursor of `[expiry, key, …]`. `bind` ties it to the query."""
+    return signed(cast(func.json_build_array(bindparam("cursor_expiry", type_=Integer), *columns), Text), bind)
 
-    SHA-256 twice around the secret (as HMAC does) because the wheel has no pgcrypto. `bind` ties it to the query.
+
+def signed(content: Expression, bind: str) -> Expression:
+    """A text that nobody else can make: in base64url, a dot, and the signature that `Signer` in reader.py repeats.
+
+    SHA-256 twice around the secret (as HMAC does) because the wheel has no pgcrypto.
     """
-    payload = func.convert_to(
-        cast(func.json_build_array(bindparam("cursor_expiry", type_=Integer), *columns), Text), literal_column("'UTF8'")
-    )
+    payload = func.convert_to(content, literal_column("'UTF8'"))
     secret = bindparam("cursor_secret", type_=LargeBinary)
     bound = func.convert_to(bindparam(bind, type_=Text), literal_column("'UTF8'"))
     inner = func.sha256(secret.op("||")(bound).op("||")(payload))

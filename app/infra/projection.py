@@ -157,12 +157,17 @@ class Projection:
         With `actor` the reader's settings travel in the statement itself, before anything is read: `offset 0` keeps the
         planner from moving them. Should it ever read first, row-level security sees an anonymous reader.
         """
+        selects = [self._select(shape, Context(position, language)) for position, shape in enumerate(shapes)]
+        return self.finish(selects, actor=actor)
+
+    def finish(self, selects: Sequence[Select[*tuple[Any, ...]]], *, actor: bool = False) -> Statement:
+        """One statement with the columns of all selects, each of which gives one row or none."""
         source: FromClause = (_actor() if actor else select(literal_column("1").label("one"))).subquery("one")
         columns: list[Expression] = []
-        for position, shape in enumerate(shapes):
-            part = lateral(self._select(shape, Context(position, language)), f"s{position}")
-            source = source.outerjoin(part, true())
-            columns += [part.c.body, part.c.next, part.c.version]
+        for position, part in enumerate(selects):
+            beside = lateral(part, f"s{position}")
+            source = source.outerjoin(beside, true())
+            columns += beside.c
         statement = select(*(column.label(f"c{i}") for i, column in enumerate(columns))).select_from(source)
         compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
         constants = {name: value for name, value in compiled.params.items() if value is not None}
@@ -259,6 +264,14 @@ class Projection:
             return cursor if pick.name == "cursor" else constant(pick.name)
 
         return build([(pick.key, value(pick)) for pick in picks])
+
+    def item(self, noun: str, picks: Sequence[Pick], row: Any, cx: Context) -> Expression:
+        """The JSON of one row of a noun."""
+        return self._object(self.views[noun], picks, row, cx)
+
+    def pick(self, noun: str, pick: Pick, row: Any, cx: Context) -> Expression:
+        """One member of it."""
+        return self._pick(self.views[noun], pick, row, cx)
 
     def _object(self, view: View, picks: Sequence[Pick], row: Any, cx: Context) -> Expression:
         return build([(pick.key, self._pick(view, pick, row, cx)) for pick in picks])

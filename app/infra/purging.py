@@ -48,5 +48,6 @@ async def purge_signal(connection: asyncpg.Connection, signal_id: UUID) -> None:
             values ($1, $2, $3, 'purged', 'system', '{}')""",
             signal_id, version + 2, hub_id,
         )  # fmt: skip
+        await connection.execute("update change set resource_key = null where resource_id = $1", signal_id)
         # First answers, kept for a day under their Idempotency-Key, hold the whole signal.
         await connection.execute("delete from idempotency where strpos(answer::text, $1) > 0", str(signal_id))

@@ -168,3 +168,13 @@ change = Table(
     PrimaryKeyConstraint("epoch", "xact_id", "seq"),
     Index("ix_change_resource_id", "resource_id", "version"),
 )
+
+# Places in the log: `removed` (tombstones up to here are gone), and of everybody else who still has to read on.
+log_mark = Table(
+    "log_mark",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("xact_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)

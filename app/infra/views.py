@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.infra.change_digests import CHANGE_DIGEST
+from app.infra.changes import CHANGE
 from app.infra.hubs import HUB, HUB_PARTS
 from app.infra.locations import LOCATED_REGION, LOCATION
 from app.infra.organisations import ORGANISATION
@@ -20,4 +22,6 @@ VIEWS: tuple[View, ...] = (
     *HUB_PARTS,
     SIGNAL,
     *SIGNAL_PARTS,
+    CHANGE,
+    CHANGE_DIGEST,
 )

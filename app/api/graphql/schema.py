@@ -6,9 +6,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import hubs, locations, organisations, regions, signals, terms
+from app.api.graphql import changes, hubs, locations, organisations, regions, signals, terms
 
-NOUNS = (regions, locations, hubs, organisations, signals, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, changes, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -19,9 +19,14 @@ Query = merge_types(
         hubs.HubQuery,
         organisations.OrganisationQuery,
         signals.SignalQuery,
+        changes.ChangeQuery,
         terms.TermQuery,
     ),
 )
 Mutation = merge_types("Mutation", (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation))
 
-schema = strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(auto_camel_case=True))
+Subscription = merge_types("Subscription", (changes.ChangeSubscription,))
+
+schema = strawberry.Schema(
+    query=Query, mutation=Mutation, subscription=Subscription, config=StrawberryConfig(auto_camel_case=True)
+)

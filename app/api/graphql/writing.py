@@ -25,6 +25,8 @@ class WritingContext(Context):
 
     work: Any
     response_weeks: int = 6
+    changes: Any = None
+    """The port `ChangeLog`."""
 
 
 def _actor(info: Info) -> Actor:
