@@ -83,6 +83,8 @@ async def cursor_stability(given: Try) -> None:
 
 async def order(given: Try) -> None:
     """Of one resource a version never comes twice, and never goes back."""
+    if not given.entries:
+        raise NotTried("There is nothing in the feed.")
     newest: dict[tuple[str, str], int] = {}
     for entry in given.entries:
         key = (entry["type"], entry["id"])

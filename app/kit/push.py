@@ -108,7 +108,7 @@ async def push(remote: Remote, errand: Errand, rows: Sequence[Row], progress: Pr
         wrong |= {row.number: _errors(result) for row, result in zip(sound, results, strict=True)}
         for row in batch:
             report.add(row, wrong[row.number])
-        state = replace(state, done=state.done + len(batch), counts=counts, reported=report.flushed())
+        state = replace(state, done=state.done + len(batch), counts=dict(counts), reported=report.flushed())
         _write(errand.state, json.dumps(asdict(state)))
         progress(state.done)
     report.close()
