@@ -6,9 +6,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import changes, hubs, locations, organisations, regions, signals, terms
+from app.api.graphql import changes, hubs, locations, organisations, regions, signal_push, signals, terms
 
-NOUNS = (regions, locations, hubs, organisations, signals, changes, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -19,11 +19,15 @@ Query = merge_types(
         hubs.HubQuery,
         organisations.OrganisationQuery,
         signals.SignalQuery,
+        signal_push.SignalPushQuery,
         changes.ChangeQuery,
         terms.TermQuery,
     ),
 )
-Mutation = merge_types("Mutation", (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation))
+Mutation = merge_types(
+    "Mutation",
+    (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation, signal_push.SignalPushMutation),
+)
 
 Subscription = merge_types("Subscription", (changes.ChangeSubscription,))
 
