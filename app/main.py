@@ -81,7 +81,7 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
         await watch.stop()
         await database.close()
 
-    measures = Measures(lambda: watch.problem is None)
+    measures = Measures(lambda: watch.problem is None, lambda: horizon.waiting, lambda: horizon.age)
     authenticate = (identity or Clients(database)).authenticate
     app, lane = api.build(services, measures, lifespan)
     return _Application(

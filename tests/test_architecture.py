@@ -23,6 +23,7 @@ MOST_LINES_OF_A_FUNCTION = 70
 # Longer than that, each for a reason; and no longer than this.
 LONGER = {
     "app/api/rest/signals.py": 420,  # the noun with the most routes, each with its models
+    "app/cli.py": 420,  # every command, each a few lines
     "app/infra/embedded.py": 440,  # the whole life of a server in one place, next to its programs
     "app/infra/oidc.py": 460,  # every way in which an issuer can fail
     "app/infra/regions.py": 430,  # the five views that share one set of joins

@@ -12,7 +12,12 @@ BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
 class Measures:
-    def __init__(self, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        ready: Callable[[], bool],
+        waiting: Callable[[], float] = lambda: 0,
+        held_back: Callable[[], float] = lambda: 0,
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "knooppunt_requests", "Requests answered.", ["method", "route", "status"], registry=self._registry
@@ -23,6 +28,14 @@ class Measures:
         Gauge("knooppunt_database_ready", "1 when the database answers.", registry=self._registry).set_function(
             lambda: float(ready())
         )
+        Gauge("knooppunt_changes_waiting", "Requests that wait for changes.", registry=self._registry).set_function(
+            waiting
+        )
+        Gauge(
+            "knooppunt_change_horizon_age_seconds",
+            "How long an open transaction has held the change log back.",
+            registry=self._registry,
+        ).set_function(held_back)
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def record(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -266,7 +266,7 @@ class PostgresChangeLog:
         assert kind.table is not None
         assert kind.noun is not None
         target = _rows_of(kind.noun, kind.table)
-        item = self._projection.item(kind.noun, picks, target.c, cx)
+        item = build([(pick.key, self._projection.pick(kind.noun, pick, target.c, cx)) for pick in picks])
         return select(item).where(kind.leads(row, target.c)).limit(literal_column("1")).scalar_subquery()
 
 

@@ -166,8 +166,7 @@ class Projection:
         columns: list[Expression] = []
         for position, part in enumerate(selects):
             beside = lateral(part, f"s{position}")
-            source = source.outerjoin(beside, true())
-            columns += beside.c
+            source, columns = source.outerjoin(beside, true()), [*columns, *beside.c]
         statement = select(*(column.label(f"c{i}") for i, column in enumerate(columns))).select_from(source)
         compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
         constants = {name: value for name, value in compiled.params.items() if value is not None}
@@ -265,12 +264,8 @@ class Projection:
 
         return build([(pick.key, value(pick)) for pick in picks])
 
-    def item(self, noun: str, picks: Sequence[Pick], row: Any, cx: Context) -> Expression:
-        """The JSON of one row of a noun."""
-        return self._object(self.views[noun], picks, row, cx)
-
     def pick(self, noun: str, pick: Pick, row: Any, cx: Context) -> Expression:
-        """One member of it."""
+        """One member of the JSON of a row."""
         return self._pick(self.views[noun], pick, row, cx)
 
     def _object(self, view: View, picks: Sequence[Pick], row: Any, cx: Context) -> Expression:

@@ -151,7 +151,7 @@ async def test_hubs_and_datasets_are_logged_for_everybody(as_, owner):
         "select version, op, audience from change where type = 3 and resource_key = $1 order by seq", slug
     )
     assert [tuple(row) for row in rows] == [(1, UPSERT, 3), (2, UPSERT, 3)]
-    assert await owner.fetchval("select count(*) from change where type = 5 and audience = 3") >= 1
+    assert await owner.fetchval("select count(*) from change where type = 4 and audience = 3") >= 1
 
 
 async def patch_hub(client, slug):

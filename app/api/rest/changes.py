@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field
 
 from app.api.rest import hubs, signals
-from app.api.rest.answers import Strict, Whole, listing, respond
-from app.api.rest.contract import Collection, Reference, responses
+from app.api.rest.answers import Strict, Whole, etag, listing, respond
+from app.api.rest.contract import STREAM, Collection, Reference, responses
 from app.api.rest.doors import Ask, Asking, Door
 from app.api.rest.hubs import HubReference
 from app.api.rest.picks import picks
-from app.api.rest.streaming import HEARTBEAT_SECONDS, MEDIA, EventStream
+from app.api.rest.streaming import HEARTBEAT_SECONDS, EventStream
 from app.api.waiting import RequestWaiting
 from app.domain.changes import (
     DEFAULT_CHANGES,
@@ -63,7 +63,7 @@ Begin without `cursor` for everything there is, or with `since`. How to sync, an
 """
 
 
-class Change(Reference):
+class ChangeEntry(Reference):
     """One change. `id` is what the address of the resource ends with: the id of a signal, the slug of a hub, the edition
     of reference data."""
 
@@ -82,7 +82,7 @@ class Change(Reference):
 class ChangePage(Reference):
     """A page of changes."""
 
-    items: list[Change]
+    items: list[ChangeEntry]
     cursor: str = Field(description="Where to go on, now or later; also on an empty page.", examples=[_CURSOR])
     more: bool = Field(description="Whether there is more already.")
 
@@ -141,7 +141,7 @@ class DigestQuery(Strict):
     "/changes",
     summary="Read what changed",
     description=DESCRIPTION,
-    responses={200: {"model": ChangePage, "description": "OK"}, **GONE},
+    responses=responses(ChangePage) | GONE,
 )
 async def list_changes(asking: Ask, query: Annotated[ChangesQuery, Query()]) -> Response:
     pull = _pull(asking, query, query.limit)
@@ -150,7 +150,7 @@ async def list_changes(asking: Ask, query: Annotated[ChangesQuery, Query()]) -> 
         page = await pull_changes(services.changes, asked.actor, pull, waiting if query.wait else None, query.wait)
     more = b"true" if page.more else b"false"
     body = b'{"items":' + page.items + b',"cursor":"' + page.cursor.encode() + b'","more":' + more + b"}"
-    return respond(asking, body, None, {"cache-control": "no-store"})
+    return respond(asking, body, etag(body), {"cache-control": "no-store"})
 
 
 @router.get(
@@ -160,7 +160,7 @@ async def list_changes(asking: Ask, query: Annotated[ChangesQuery, Query()]) -> 
     "`id`. A browser's `EventSource` goes on by itself where it was (`Last-Event-ID`, which goes before `cursor`). Every "
     f"{HEARTBEAT_SECONDS:.0f} seconds of silence a comment. The stream ends after an hour, or when the server does: connect "
     "again.",
-    responses={200: {"description": "Events.", "content": {MEDIA: {"schema": {"type": "string"}}}}, **GONE},
+    responses={200: {"description": "Events.", "content": {STREAM: {"schema": {"type": "string"}}}}, **GONE},
 )
 async def stream_changes(asking: Ask, query: Annotated[StreamQuery, Query()]) -> Response:
     last = asking.request.headers.get("last-event-id")

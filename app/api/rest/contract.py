@@ -15,6 +15,7 @@ from app.api.accepting import JSON
 from app.api.rest.doors import MERGE_PATCH, Door
 
 API_VERSION = "1.0.0"
+STREAM = "text/event-stream"
 _GENERIC = re.compile(rb"\bCollection_(\w+?)_(?=\W)")
 
 Item = TypeVar("Item")
@@ -182,7 +183,7 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
         found.setdefault(status, {"description": text})
     for status, response in found.items():
         headers = dict.fromkeys(_HEADERS)
-        if status[0] in "23" and status != "204":
+        if status[0] in "23" and status != "204" and STREAM not in response.get("content", {}):
             headers |= dict.fromkeys(_EXTRA_HEADERS)
         response["headers"] = {
             **{name: {"$ref": f"#/components/headers/{name}"} for name in headers},

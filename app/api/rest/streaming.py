@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
+from app.api.rest.contract import STREAM
 from app.api.waiting import RequestWaiting
 from app.domain.changes import Page
 
-MEDIA = "text/event-stream"
 HEARTBEAT_SECONDS = 15.0
 RETRY_MILLISECONDS = 3_000
 PATIENCE_SECONDS = 60.0  # a reader who takes nothing for so long is gone, or will come back
@@ -26,7 +26,7 @@ class EventStream(Response):
     taken; where nothing happens a comment keeps the connection alive."""
 
     def __init__(self, first: Page, pages: AsyncIterator[Page], waiting: RequestWaiting, *, bodiless: bool) -> None:
-        super().__init__(b"", 200, {"cache-control": "no-store", "x-accel-buffering": "no"}, MEDIA)
+        super().__init__(b"", 200, {"cache-control": "no-store", "x-accel-buffering": "no"}, STREAM)
         del self.headers["content-length"]
         self._first = first
         self._pages = pages

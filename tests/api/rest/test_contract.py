@@ -71,7 +71,10 @@ async def test_every_get_of_the_contract_answers_as_its_schema_says(contract, ap
     for path, method, operation in operations(contract):
         if method != "get":
             continue
-        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        content = operation["responses"]["200"]["content"]
+        if "text/event-stream" in content:  # without end: see test_changes_waiting.py
+            continue
+        schema = content["application/json"]["schema"]
         check = validator(contract, schema)
         addresses = [EXAMPLES.get(path, path), *MORE.get(path, [])]
         if path == "/organisations/{id}":
