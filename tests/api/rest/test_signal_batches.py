@@ -124,6 +124,14 @@ async def test_a_whole_batch_is_carried_out_with_its_history_and_forwardings(own
             assert [(line["action"], line["version"], line["hub"]) for line in lines] == [("created", 1, "groningen")]
 
 
+@pytest.mark.parametrize(
+    "name", ["01a20113-9a8a-701d-9bb2-6137af12c0de", "9711AB-12", "NL02ABNA0123456789", "999990019", "0612345678"]
+)
+async def test_keys_of_machines_are_no_personal_data(own, name):
+    assert outcomes(await push(own, [item(name)]))[0] in ("created", "updated")
+    assert outcomes(await push(own, [gone(name)])) == ["deleted"]
+
+
 async def test_an_empty_batch_has_no_results(own):
     assert await push(own, []) == []
 
