@@ -19,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Kn
 reference = typer.Typer(no_args_is_help=True, help="Reference data: regions, themes, ladders.")
 demo = typer.Typer(no_args_is_help=True, help="The demonstration network.")
 signal = typer.Typer(no_args_is_help=True, help="Signals.")
+national = typer.Typer(no_args_is_help=True, help="Counts of the national layer.")
 epoch = typer.Typer(no_args_is_help=True, help="Epochs of the change log.")
 changes = typer.Typer(no_args_is_help=True, help="The change log.")
 client = typer.Typer(no_args_is_help=True, help="API clients and their tokens.")
@@ -26,6 +27,7 @@ openapi = typer.Typer(no_args_is_help=True, help="The published contracts.")
 app.add_typer(reference, name="reference")
 app.add_typer(demo, name="demo")
 app.add_typer(signal, name="signal")
+app.add_typer(national, name="national")
 app.add_typer(epoch, name="epoch")
 app.add_typer(changes, name="changes")
 app.add_typer(client, name="client")
@@ -55,7 +57,7 @@ def serve(
     with _told(), ending_on_sigterm():
         settings = Settings()
         with running_database(settings) as addresses, prepared(wanted=prepare):
-            run(settings, addresses, workers or settings.workers, say)
+            run(settings, addresses, workers or settings.workers, say, background=prepare)
 
 
 @app.command()
@@ -106,12 +108,17 @@ def _migrate(settings: Settings, to: str = "head", wait_seconds: float = 60) -> 
     from app.infra.migrating import migrate as run
     from app.infra.migrating import service_role
     from app.infra.prepare import running_database
+    from app.infra.rollup import keep_network_secret
 
     with running_database(settings) as addresses:
         role = addresses.role or service_role(addresses.service, addresses.owner)
         changed = asyncio.run(run(addresses.owner, role, to, wait_seconds))
         if to == "head" and asyncio.run(_with_owner(settings, keep_epoch)):
             say.print("Another cluster than the change log was written in: a new epoch begins.")
+        if to == "head" and asyncio.run(
+            _with_owner(settings, lambda c: keep_network_secret(c, settings.network_secret))
+        ):
+            say.print("The network secret is another: the counts were made anew.")
         return changed
 
 
@@ -227,6 +234,60 @@ def signal_purge(id: Annotated[UUID, typer.Argument(help="Id of the signal.")]) 
     with _told():
         asyncio.run(_with_owner(Settings(), lambda c: purge_signal(c, id)))
     say.print("Purged. Backups and copies outside this database are yours to clear.")
+
+
+@national.command("verify")
+def national_verify() -> None:
+    """Check the counts against the signals themselves. Exit code 1 where they differ."""
+    from app.infra.rollup import differences
+
+    with _told():
+        found = asyncio.run(_with_owner(Settings(), differences))
+    for line in found:
+        typer.echo(line)
+    if found:
+        say.print(
+            "The counts differ from the signals. `knooppunt national rebuild` makes them anew; please report this."
+        )
+        raise typer.Exit(1)
+    say.print("The counts are what the signals say.")
+
+
+@national.command("rebuild")
+def national_rebuild() -> None:
+    """Make the counts anew from the signals."""
+    from app.infra.rollup import rebuild
+
+    with _told():
+        asyncio.run(_with_owner(Settings(), rebuild))
+    say.print("The counts were made anew.")
+
+
+@app.command()
+def worker() -> None:
+    """Do the background work: keep the counts of the national layer. As many as you like; they take turns.
+
+    `knooppunt serve --prepare`, and so `make run`, does this itself.
+    """
+    from app.infra.database import Database
+    from app.infra.prepare import running_database
+    from app.infra.worker import Worker, steps
+    from app.logs import configure
+    from app.serving import ending_on_sigterm
+
+    async def work(database: Database) -> None:
+        await database.open()
+        try:
+            await Worker(steps(database)).run()
+        finally:
+            await database.close()
+
+    with _told(), ending_on_sigterm():
+        settings = Settings()
+        configure(settings.log_level)
+        with running_database(settings) as addresses:
+            say.print("Working  (Ctrl-C stops it)")
+            asyncio.run(work(Database(addresses.service, size=4, statement_timeout_seconds=60, role=addresses.role)))
 
 
 @epoch.command("bump")

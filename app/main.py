@@ -17,11 +17,13 @@ from app.api.graphql import mounting
 from app.api.measures import Measures
 from app.api.rest.contract import API_VERSION
 from app.domain.library import Library
+from app.domain.trends import National
 from app.infra.changes import PostgresChangeLog
 from app.infra.clients import Clients
 from app.infra.database import Database
 from app.infra.figures import Figures
 from app.infra.horizon import Horizon
+from app.infra.national import PostgresCounts
 from app.infra.prepare import Addresses
 from app.infra.projection import Projection
 from app.infra.reader import PostgresReader, Signer
@@ -29,14 +31,17 @@ from app.infra.registry import PostgresRegistry
 from app.infra.views import VIEWS
 from app.infra.watch import Watch
 from app.infra.work import work_factory
+from app.infra.worker import Worker, steps
 from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.infra.oidc import Identity
 
 
-def create_app(settings: Settings | None = None, addresses: Addresses | None = None) -> ASGIApp:
-    """The ASGI application of one worker process."""
+def create_app(
+    settings: Settings | None = None, addresses: Addresses | None = None, *, background: bool = False
+) -> ASGIApp:
+    """The ASGI application of one worker process; with `background` it does the work of `knooppunt worker` as well."""
     settings = settings or Settings()
     addresses = addresses or Addresses.of(settings)
     database = Database(
@@ -52,12 +57,16 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
     registry = PostgresRegistry(database)
     watch = Watch(database, signer)
     identity = _identity(settings, database)
+    worker = Worker(steps(database) if background else ())
     library = Library(reader, registry, lambda: watch.catalogue)
     services = Services(
         library=library,
         missing_region=library.missing_region,
         exists=registry.exists,
         writing=work_factory(database, reader),
+        counting=National(
+            PostgresCounts(database, lambda: watch.version, settings.disclosure_threshold), lambda: watch.catalogue
+        ),
         problem=lambda: watch.problem,
         today=day_in_the_netherlands,
         public_url=settings.public_url,
@@ -74,7 +83,9 @@ def create_app(settings: Settings | None = None, addresses: Addresses | None = N
         await horizon.start()
         if identity is not None:
             await identity.start()
+        await worker.start()
         yield
+        await worker.stop()
         if identity is not None:
             await identity.stop()
         await horizon.stop()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # How the supervisor tells its workers where the database is; they are fresh processes.
 _ADDRESS, _OWNER, _ROLE = "KNOOPPUNT_SERVICE_ADDRESS", "KNOOPPUNT_OWNER_ADDRESS", "KNOOPPUNT_SERVICE_ROLE"
+_BACKGROUND = "KNOOPPUNT_BACKGROUND"
 
 
 PREPARE_AGAIN_SECONDS = 2
@@ -77,13 +78,14 @@ def _prepare(wait_seconds: int, ended: threading.Event | None = None) -> int:
         return child.returncode
 
 
-def serve(settings: Settings, addresses: Addresses, workers: int, say: Console) -> None:
-    """Serves until it is told to stop."""
+def serve(settings: Settings, addresses: Addresses, workers: int, say: Console, *, background: bool = False) -> None:
+    """Serves until it is told to stop; with `background` it does the work of `knooppunt worker` as well."""
     import uvicorn
 
     os.environ[_ADDRESS] = addresses.service
     os.environ[_OWNER] = addresses.owner
     os.environ[_ROLE] = addresses.role or ""
+    os.environ[_BACKGROUND] = "1" if background else ""
     say.print(f"Knooppunt on http://{settings.host}:{settings.port}  (Ctrl-C stops it)")
     uvicorn.run(
         "app.serving:application",
@@ -113,7 +115,7 @@ def application() -> Any:
     settings = Settings()
     configure(settings.log_level)
     addresses = Addresses(os.environ[_ADDRESS], os.environ[_OWNER], os.environ[_ROLE] or None)
-    app = create_app(settings, addresses)
+    app = create_app(settings, addresses, background=bool(os.environ.get(_BACKGROUND)))
     # What is there now stays. Left out of every later look for garbage, that look is short and comes in time: 3 MB less.
     gc.collect()
     gc.freeze()

@@ -62,6 +62,11 @@ class Settings(BaseSettings):
     """How long an umbrella has to respond to a signal."""
     change_retention_days: Annotated[int, Field(ge=1, le=3_650)] = 365
     """How long the change log remembers deletions. A reader who was away longer reads from the beginning."""
+    disclosure_threshold: Annotated[int, Field(ge=3, le=100)] = 5
+    """Public counts: a part of network-only signals below this is shown as 0; see /docs/counts."""
+    network_secret: str | None = None
+    """Makes the record keys behind public counts. The same in every instance that holds copies of the same signals; made
+    once and kept in the database when absent."""
     log_level: str = "info"
 
     # Access tokens of an OpenID Connect issuer, next to our own; see docs/identity.md.

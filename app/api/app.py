@@ -15,14 +15,14 @@ from app.api.measures import CONTENT_TYPE, Measures
 from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
-from app.api.rest import changes, hubs, locations, organisations, regions, signal_push, signals, terms
+from app.api.rest import changes, hubs, locations, national, organisations, regions, signal_push, signals, terms
 from app.api.rest.contract import API_VERSION, add_contract
 from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
 
 ROUTERS = (
     regions.router, locations.router, hubs.router, organisations.router, signals.router, signal_push.router,
-    changes.router, terms.router,
+    changes.router, national.router, terms.router,
 )  # fmt: skip
 
 SOURCE = "https://github.com/knooppunt/knooppunt"
@@ -45,6 +45,7 @@ TAGS = [
         "name": "Sync",
         "description": "For systems of hubs: push by your own ids, and pull everything that changed, once and in order.",
     },
+    {"name": "National layer", "description": "Counts, trends and coverage across every scheme of regions."},
     {"name": "Reference data", "description": "Vocabularies with labels in Dutch and English."},
 ]
 

@@ -27,6 +27,7 @@ class Services:
     missing_region: Callable[..., Any]
     exists: Callable[[str, str], Any]
     writing: Any = None
+    counting: Any = None
     problem: Callable[[], str | None] = lambda: None
     figures: Callable[[date], Any] = lambda _: None
     today: Callable[[], date] = today

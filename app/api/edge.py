@@ -33,7 +33,7 @@ LONGEST_REMEMBERED = 500  # bytes of a query string: 5,000 of these are 10 MB
 MAX_HEADER_BYTES = 16_000
 # What hubs write all day does not raise the version of the public data: a tag of it, kept here, would outlive a
 # withdrawal.
-OFTEN_CHANGED = ("/v1/signals", "/v1/changes")
+OFTEN_CHANGED = ("/v1/signals", "/v1/changes", "/v1/national")
 OF_A_HUB = "/signals/"  # by its own id
 BATCH = "/_batch"  # the end of addresses that take many resources at a time
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")

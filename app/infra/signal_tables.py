@@ -151,6 +151,7 @@ change = Table(
     Column("kept", Integer, nullable=False, server_default=text("0")),
     Column("hub_id", SmallInteger),
     Column("owner_hub", SmallInteger),
+    Column("before_audience", Integer),
     Column("at", DateTime(timezone=True), nullable=False, server_default=now),
     *(
         Column(f"{when}_{name}", type_)

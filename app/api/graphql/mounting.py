@@ -28,6 +28,7 @@ def endpoint(services: Services) -> GraphQLEndpoint:
             language=asked.language,
             request_id=asked.request_id,
             work=services.writing,
+            services=services,
             response_weeks=services.response_weeks,
             changes=services.changes,
         )

@@ -6,9 +6,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import changes, hubs, locations, organisations, regions, signal_push, signals, terms
+from app.api.graphql import changes, hubs, locations, national, organisations, regions, signal_push, signals, terms
 
-NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, national, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -21,6 +21,7 @@ Query = merge_types(
         signals.SignalQuery,
         signal_push.SignalPushQuery,
         changes.ChangeQuery,
+        national.NationalQuery,
         terms.TermQuery,
     ),
 )

@@ -24,6 +24,7 @@ class WritingContext(Context):
     """A context whose mutations can open units of work."""
 
     work: Any
+    services: Any = None
     response_weeks: int = 6
     changes: Any = None
     """The port `ChangeLog`."""
