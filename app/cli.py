@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from app.commands import sync
+from app.commands import sources, sync
 from app.commands.telling import say
 from app.commands.telling import told as _told
 from app.settings import Settings
@@ -32,6 +32,7 @@ app.add_typer(epoch, name="epoch")
 app.add_typer(changes, name="changes")
 app.add_typer(client, name="client")
 app.add_typer(openapi, name="openapi")
+app.add_typer(sources.app, name="source")
 app.command()(sync.push)
 app.command()(sync.pull)
 app.command()(sync.conformance)
@@ -265,21 +266,25 @@ def national_rebuild() -> None:
 
 @app.command()
 def worker() -> None:
-    """Do the background work: keep the counts of the national layer. As many as you like; they take turns.
+    """Do the background work: keep the counts, take over changes of other instances. As many as you like; they take turns.
 
     `knooppunt serve --prepare`, and so `make run`, does this itself.
     """
+    from app.api.asking import today
     from app.infra.database import Database
+    from app.infra.federation import Federation
     from app.infra.prepare import running_database
     from app.infra.worker import Worker, steps
     from app.logs import configure
     from app.serving import ending_on_sigterm
 
-    async def work(database: Database) -> None:
+    async def work(database: Database, source_seconds: float) -> None:
         await database.open()
+        federation = Federation(database, source_seconds, today)
         try:
-            await Worker(steps(database)).run()
+            await Worker(steps(database, federation)).run()
         finally:
+            await federation.stop()
             await database.close()
 
     with _told(), ending_on_sigterm():
@@ -287,7 +292,8 @@ def worker() -> None:
         configure(settings.log_level)
         with running_database(settings) as addresses:
             say.print("Working  (Ctrl-C stops it)")
-            asyncio.run(work(Database(addresses.service, size=4, statement_timeout_seconds=60, role=addresses.role)))
+            database = Database(addresses.service, size=12, statement_timeout_seconds=60, role=addresses.role)
+            asyncio.run(work(database, settings.source_seconds))
 
 
 @epoch.command("bump")

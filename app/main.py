@@ -21,6 +21,7 @@ from app.domain.trends import National
 from app.infra.changes import PostgresChangeLog
 from app.infra.clients import Clients
 from app.infra.database import Database
+from app.infra.federation import Federation
 from app.infra.figures import Figures
 from app.infra.horizon import Horizon
 from app.infra.national import PostgresCounts
@@ -28,6 +29,7 @@ from app.infra.prepare import Addresses
 from app.infra.projection import Projection
 from app.infra.reader import PostgresReader, Signer
 from app.infra.registry import PostgresRegistry
+from app.infra.sources import Sources
 from app.infra.views import VIEWS
 from app.infra.watch import Watch
 from app.infra.work import work_factory
@@ -57,7 +59,8 @@ def create_app(
     registry = PostgresRegistry(database)
     watch = Watch(database, signer)
     identity = _identity(settings, database)
-    worker = Worker(steps(database) if background else ())
+    federation = Federation(database, settings.source_seconds, day_in_the_netherlands)
+    worker = Worker(steps(database, federation) if background else ())
     library = Library(reader, registry, lambda: watch.catalogue)
     services = Services(
         library=library,
@@ -74,6 +77,7 @@ def create_app(
         figures=Figures(database).on,
         changes=PostgresChangeLog(database, projection, signer, day_in_the_netherlands),
         horizon=horizon,
+        sources=Sources(database).states,
     )
 
     @asynccontextmanager
@@ -86,6 +90,7 @@ def create_app(
         await worker.start()
         yield
         await worker.stop()
+        await federation.stop()
         if identity is not None:
             await identity.stop()
         await horizon.stop()

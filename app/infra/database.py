@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from app.domain.access import Actor
+from app.domain.access import ANONYMOUS, Actor
 from app.domain.errors import Unavailable
 
 ADVICE = "The database cannot be reached now. Try again in a few seconds."
@@ -169,3 +169,10 @@ class Database:
             raise Unavailable("The database does not have the tables of this release.") from error
         except IN_THE_WAY as error:
             raise Unavailable("Another change is in the way. Try again in a few seconds.") from error
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Connection]:
+        """One transaction of the background work, which sees what it needs for itself and what it is given by policy."""
+        async with self.transaction(ANONYMOUS) as connection:
+            await connection.execute("select set_config('app.role', 'system', true)")
+            yield connection
