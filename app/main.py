@@ -80,21 +80,17 @@ def create_app(
         sources=Sources(database).states,
     )
 
+    parts = [part for part in (watch, horizon, identity, worker) if part is not None]
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
-        await watch.start()
-        await horizon.start()
-        if identity is not None:
-            await identity.start()
-        await worker.start()
+        for part in parts:
+            await part.start()
         yield
-        await worker.stop()
+        for part in reversed(parts):
+            await part.stop()
         await federation.stop()
-        if identity is not None:
-            await identity.stop()
-        await horizon.stop()
-        await watch.stop()
         await database.close()
 
     measures = Measures(lambda: watch.problem is None, lambda: horizon.waiting, lambda: horizon.age)

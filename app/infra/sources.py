@@ -13,7 +13,13 @@ from typing import Any
 import asyncpg
 
 from app.domain.errors import Conflict, Faults, NotFound
+from app.infra import source_tables
 from app.infra.database import Connection, Database
+
+__all__ = [
+    "Refusal", "SourceState", "Sources", "add_source", "list_sources", "pause_source", "refusals_of", "remove_source",
+    "source_tables",
+]  # fmt: skip
 
 _STATES = """
 select s.id, s.url, s.paused, s.received, s.failures, s.error, s.error_at, s.level_at, s.next_at, s.anew,
