@@ -29,6 +29,7 @@ from typing import Any, Self
 
 import asyncpg
 import httpx
+import stamina
 from rich.console import Console
 
 from app.domain.errors import Unavailable
@@ -157,7 +158,8 @@ class Outcome:
 class Scene:
     """Both instances and the network between them."""
 
-    def __init__(self, *, safe: bool) -> None:
+    def __init__(self, *, safe: bool, workers: int = 2) -> None:
+        self.workers = workers
         self.folder = Path(tempfile.mkdtemp(prefix="knooppunt-faults-"))
         self.folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else, who must get through
         self.home, self.here = (Instance(self.folder / name, safe=safe) for name in ("home", "here"))
@@ -166,7 +168,8 @@ class Scene:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(Instance.prepare, (self.home, self.here)))
         self.home.start("serve")
-        self.here.start("serve", "worker-a", "worker-b")
+        if self.workers:
+            self.here.start("serve", *(f"worker-{number}" for number in range(self.workers)))
         return self
 
     def __exit__(
@@ -213,7 +216,7 @@ class Scene:
     async def _kill(self, kills: int, pause: float, seed: int, outcome: Outcome) -> None:
         chance = random.Random(seed)
         victims = [(self.home, "serve"), (self.home, "postgres"), (self.here, "serve"), (self.here, "postgres")]
-        victims += [(self.here, "worker-a"), (self.here, "worker-b")]
+        victims += [(self.here, f"worker-{number}") for number in range(self.workers)]
         coming: list[tuple[Instance, str]] = []
         for _ in range(kills):
             coming = coming or chance.sample(victims, len(victims))
@@ -261,6 +264,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    stamina.instrumentation.set_on_retry_hooks([])  # there will be many, and they are no news
     say.print("Two instances …")
     with Scene(safe=True) as scene:
         found = asyncio.run(scene.run(given.signals, given.kills, 2.0, given.seed))

@@ -78,7 +78,9 @@ async def _pushed(errand: Errand, table: Table, address: str, token: str | None)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from app.kit.push import push as send
-    from app.kit.remote import Remote
+    from app.kit.remote import Remote, be_quiet
+
+    be_quiet()
 
     columns = (TextColumn("rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=say, transient=True) as bar:
@@ -166,7 +168,9 @@ async def _pulled(
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
     from app.kit import pull as pulling
-    from app.kit.remote import Remote
+    from app.kit.remote import Remote, be_quiet
+
+    be_quiet()
 
     def notice(text: str) -> None:
         say.print(escape(text), soft_wrap=True)

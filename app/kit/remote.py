@@ -63,6 +63,11 @@ class Answer:
     body: Any = field(repr=False)
 
 
+def be_quiet() -> None:
+    """No line for each try: for a command that says in the end what came of it."""
+    stamina.instrumentation.set_on_retry_hooks([])
+
+
 def base_address(url: str, *, plain_http: bool = False) -> str:
     """The address of an instance without what people copy along (`/v1`, a slash). Raises `Invalid`.
 
