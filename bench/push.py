@@ -27,7 +27,7 @@ from app.infra.signal_writes import SEARCH
 from bench import signals
 from bench.house import House
 
-COUNT, THERE, THERE_QUICK = 1_000, 100_000, 5_000
+COUNT, THERE, THERE_QUICK = 1_000, 50_000, 5_000
 WANTED = 0.30
 ADDRESS = "/v1/hubs/groningen/signals/_batch"
 BARE = f"""insert into signal (id, hub_id, external_id, kind, title, description, themes, workfields, workfields_source,

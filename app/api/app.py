@@ -34,6 +34,8 @@ The open-source backend of the Dutch national network of regional participation 
 Public data needs no token. The interface is in English; codes that the field itself names stay Dutch, labels exist in
 both languages (`Accept-Language`). Errors are `application/problem+json`, in English, with every fault at once.
 
+Bodies may be packed: `Content-Encoding: gzip`. Hubs push what they have by their own ids (Sync).
+
 Collections answer `{"items": […], "next": …}`; follow `next` to the last page. Every resource has an `ETag`.
 """
 TAGS = [

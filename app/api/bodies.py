@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 from starlette.types import Message, Receive
 
 from app.api.problems import HttpProblem
 from app.domain.errors import Fault, Invalid
 
+PIECE = 65_536  # bytes unpacked at a time
 MOST_MEMBERS = 1_000  # parts of a gzip file: each costs, however small it is
 
 
@@ -43,30 +45,41 @@ class Body:
         if self._unpacker is None:
             return message
         try:
-            unpacker, plain = self._unpack(self._unpacker, body)
+            plain = self._unpack(self._unpacker, body)
         except zlib.error as error:
             raise _unreadable("The body is not what gzip makes.") from error
-        self._unpacker = unpacker
-        if not message.get("more_body") and not unpacker.eof:
+        if not message.get("more_body") and not self._unpacker.eof:
             raise _unreadable("The packed body ends too early.")
         return {**message, "body": plain}
 
-    def _unpack(self, unpacker: zlib._Decompress, body: bytes) -> tuple[zlib._Decompress, bytes]:
-        parts = []
-        while body:
-            if unpacker.eof:
-                self._members += 1
-                unpacker = _unpacker()
-                if self._members >= MOST_MEMBERS:
-                    raise _unreadable(f"The packed body has more than {MOST_MEMBERS} parts.")
-            # Never more than one byte too many: a few bytes can hold gigabytes of nothing.
-            part = unpacker.decompress(body, self._most - self._unpacked + 1)
-            self._unpacked += len(part)
+    def _unpack(self, unpacker: zlib._Decompress, body: bytes) -> bytes:
+        """What this part of the body holds. It is measured first, without keeping it: a few bytes can hold gigabytes."""
+        before = None
+        for present, piece in _pieces(unpacker if unpacker.eof else unpacker.copy(), body):
+            self._unpacked += len(piece)
+            self._members += before is not None and present is not before
+            before = present
             if self._unpacked > self._most:
                 raise too_large(self._most, "Unpacked, a")
-            parts.append(part)
-            body = unpacker.unconsumed_tail or unpacker.unused_data
-        return unpacker, b"".join(parts)
+            if self._members >= MOST_MEMBERS:
+                raise _unreadable(f"The packed body has more than {MOST_MEMBERS} parts.")
+        found = []
+        for self._unpacker, piece in _pieces(unpacker, body):
+            found.append(piece)
+        return b"".join(found)
+
+
+def _pieces(unpacker: zlib._Decompress, body: bytes) -> Iterator[tuple[zlib._Decompress, bytes]]:
+    """The content in pieces, each with what unpacked it: a file may have several parts, one after the other."""
+    piece = b""
+    while body or len(piece) == PIECE:  # a full piece may have left something behind
+        if unpacker.eof:
+            if not body:
+                return
+            unpacker = _unpacker()
+        piece = unpacker.decompress(body, PIECE)
+        yield unpacker, piece
+        body = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
 
 
 def _unpacker() -> zlib._Decompress:

@@ -38,7 +38,8 @@ OF_A_HUB = "/signals/"  # by its own id
 BATCH = "/_batch"  # the end of addresses that take many resources at a time
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
 CORS_ALLOW = (
-    b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, Last-Event-ID"
+    b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, "
+    b"Content-Encoding, Last-Event-ID"
 )
 CORS_EXPOSE = (
     b"ETag, Link, Location, API-Version, Request-Id, RateLimit, RateLimit-Policy, Retry-After, Content-Language"

@@ -155,7 +155,7 @@ def _created(item: Item, content: Mapping[str, Any], setting: Setting) -> Write:
     wished = {**content, "status": content["status"] or "draft", "heard_on": content["heard_on"] or setting.today}
     new = Signal(id=setting.new_id(), hub=setting.hub, external_id=item.external_id, **wished)
     new = decided(new, setting.known, setting.today)
-    return _stepped(None, replace(new, status="draft"), new.status, setting)
+    return _stepped(None, new, steps("draft", new.status), setting)
 
 
 def _changed(item: Item, content: Mapping[str, Any], present: Signal, setting: Setting) -> Write | None:
@@ -173,15 +173,17 @@ def _changed(item: Item, content: Mapping[str, Any], present: Signal, setting: S
     if changed != present:
         check_open(present.status)
         changed = reworded(present, changed)
-    return _stepped(present, changed, status if content["status"] else changed.status, setting)
+    taken = steps(changed.status, status) if content["status"] else ()
+    return _stepped(present, changed, taken, setting)
 
 
-def _stepped(present: Signal | None, changed: Signal, to: str, setting: Setting) -> Write:
-    """The change with the steps after it, and who hears of them."""
-    taken = steps(changed.status, to)
+def _stepped(present: Signal | None, changed: Signal, taken: Sequence[str], setting: Setting) -> Write:
+    """The change with the steps taken after it, and who hears of them."""
     if "closed" in taken:
         check_response(changed.id in setting.standing.responded)
-    after = replace(changed, status=to, version=1 if present is None else present.version + 1)
+    after = changed
+    if present is not None:
+        after = replace(changed, status=taken[-1] if taken else changed.status, version=present.version + 1)
     changes = differences(present, after)
     action = "created" if present is None else taken[-1] if taken else "changed"
     verified = "verified" in taken

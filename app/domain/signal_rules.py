@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from app.domain.errors import Faults
 from app.domain.privacy import CODE, describe, find
@@ -96,7 +97,7 @@ def check_external_id(text: str, faults: Faults) -> None:
         detail = f"An external id is 1 to {MAX_EXTERNAL_ID} printable characters."
         faults.add("body", "externalId", "invalid-value", detail)
     else:
-        for finding in find(text):
+        for finding in find(text) if "@" in text else ():
             if finding.kind == "email":
                 faults.add("body", "externalId", CODE, describe(finding))
 
@@ -144,18 +145,22 @@ def differences(before: Signal | None, after: Signal) -> dict[str, Any]:
 
     Of workfields those that it concerns: a change of themes may change them too.
     """
-    found = {}
-    for item in fields(after):
-        if item.name in _NOT_CONTENT:
-            continue
-        old, new = getattr(before, item.name, None), getattr(after, item.name)
+    found, kind = {}, cast("Any", type(after))
+    for name, shown in _content_names(kind):
+        old, new = getattr(before, name, None), getattr(after, name)
         if old != new and not (before is None and new in ((), "", False)):
-            found[_SHOWN_AS.get(item.name, _camel(item.name))] = [_plain(old), _plain(new)]
+            found[shown] = [_plain(old), _plain(new)]
     return found
 
 
 _NOT_CONTENT = frozenset({"id", "hub", "version", "workfields"})
 _SHOWN_AS = {"concerned": "workfields"}
+
+
+@cache
+def _content_names(kind: Any) -> list[tuple[str, str]]:
+    names = [item.name for item in fields(kind) if item.name not in _NOT_CONTENT]
+    return [(name, _SHOWN_AS.get(name, _camel(name))) for name in names]
 
 
 def _camel(name: str) -> str:

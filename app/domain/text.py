@@ -10,5 +10,7 @@ _SEPARATORS = re.compile(r"[^0-9a-z]+")
 
 def fold(text: str) -> str:
     """Lower case without accents, every other sign a single space: `'s-Gravenhage` → `s gravenhage`."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return _SEPARATORS.sub(" ", plain.casefold()).strip()
+    if not text.isascii():
+        apart = unicodedata.normalize("NFKD", text)
+        text = "".join([c for c in apart if c < "\x80" or not unicodedata.combining(c)])
+    return _SEPARATORS.sub(" ", text.casefold()).strip()

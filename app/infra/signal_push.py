@@ -10,7 +10,6 @@ from uuid import UUID
 import orjson
 
 from app.domain.access import Actor
-from app.domain.errors import Conflict
 from app.domain.signal_ports import Standing
 from app.domain.signal_push import Write
 from app.domain.signals import Signal
@@ -46,7 +45,7 @@ insert into signal (id, hub_id, external_id, kind, title, description, themes, w
 select g.id, {HUB}, g.external_id, g.kind, g.title, g.description, g.themes, f.mask, g.source, r.id, g.scale, g.groups,
   g.channel, g.heard_on, g.people_count, g.visibility, g.status, coalesce(w.mask, 0),
   case when g.verified then now() end, {_SEARCH}
-from {_JOINED} order by g.id on conflict (hub_id, external_id) do nothing"""
+from {_JOINED}"""
 
 _CHANGE = f"""{_GIVEN}
 update signal s set kind = g.kind, title = g.title, description = g.description, themes = g.themes, workfields = f.mask,
@@ -118,9 +117,8 @@ class PostgresPushedSignals:
         if changed:
             await self._all(_CHANGE, _row, changed)
         created = [write for write in writes if write.action == "created"]
-        if created and await self._all(_ADD, _row, created) != f"INSERT 0 {len(created)}":
-            detail = "A signal with this external id was added in another way at this very moment. Send it again."
-            raise Conflict(detail, code="already-exists")
+        if created:
+            await self._all(_ADD, _row, created)
         forwarded = [write for write in writes if write.forwards]
         if forwarded:
             await self._all(_UNFORWARD, _recipients, forwarded)
@@ -129,9 +127,8 @@ class PostgresPushedSignals:
             client = UUID(actor.client) if actor.client else None
             await self._all(_RECORD, _line, writes, actor.role, actor.hub, actor.umbrella, client)
 
-    async def _all(self, sql: str, row: Callable[[Write], dict[str, Any]], writes: Iterable[Write], *more: Any) -> str:
-        done: str = await self._connection.execute(sql, orjson.dumps([row(write) for write in writes]), *more)
-        return done
+    async def _all(self, sql: str, row: Callable[[Write], dict[str, Any]], writes: Iterable[Write], *more: Any) -> None:
+        await self._connection.execute(sql, orjson.dumps([row(write) for write in writes]), *more)
 
 
 def _row(write: Write) -> dict[str, Any]:

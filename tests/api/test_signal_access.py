@@ -80,7 +80,7 @@ async def _write(owner, case):
     await owner.execute(
         """insert into signal (id, hub_id, external_id, kind, title, description, themes, workfields, workfields_source,
           region_id, heard_on, visibility, status, recipients, search)
-        select $1, $2, null, 'knelpunt', $3, $4, '{wachttijden}', 7, 'cross-cutting', r.id, '2026-03-05', $5, $6,
+        select $1::uuid, $2, 'case/' || $1::uuid, 'knelpunt', $3, $4, '{wachttijden}', 7, 'cross-cutting', r.id, '2026-03-05', $5, $6,
           coalesce((select bit_or(umbrella_bit(u)) from unnest($7::text[]) u), 0),
           setweight(to_tsvector('dutch', $3), 'A') || to_tsvector('dutch', $4) from region r where r.code = 'GG2014'""",
         case.id, HUBS[shared.hub], f"Wachten op hulp {w('title')}", f"Mensen wachten {w('words')}", shared.visibility,
@@ -135,6 +135,8 @@ async def test_a_signal_shows_exactly_what_the_policies_say(as_, who):
             assert response.status_code == (200 if may_see_signal(actor, case.shared) else 404), case
             expected = case.allowed(actor) | (case.history(actor) if response.status_code == 200 else set())
             assert words(response.text) == expected, case
+            by_own_id = await client.get(f"/v1/hubs/{case.shared.hub}/signals/case%2F{case.id}?{EVERYTHING}")
+            assert (by_own_id.status_code, words(by_own_id.text)) == (response.status_code, expected), case
             history = await client.get(f"/v1/signals/{case.id}/history")
             assert history.status_code == (200 if may_see_history(actor, case.shared.hub) else 404), case
             assert words(history.text) == case.history(actor), case
@@ -232,6 +234,7 @@ async def test_every_path_that_reads_shows_nobody_more_than_he_may_see(as_):
             reading = [f"/v1{path}" for path, item in paths.items() if "get" in item and not path.endswith("/stream")]
             assert {path for path in reading if "signals" in path} == {
                 "/v1/signals", "/v1/signals/{id}", "/v1/signals/{id}/history", "/v1/signals/{id}/similar",
+                "/v1/hubs/{slug}/signals/{externalId}",
             }, "a new path: give it a test of its own above"  # fmt: skip
             for path in [*reading, "/", "/metrics", "/v1/openapi.json"]:
                 for signal_id in hidden if "{id}" in path else hidden[:1]:
@@ -305,7 +308,7 @@ def _named(of):
 
 
 ARGUMENTS = {
-    "code": '"GG2014"', "slug": '"groningen"', "scheme": '"provincie"', "from": '"provincie"', "to": '"landsdeel"',
+    "code": '"GG2014"', "slug": '"groningen"', "hub": '"groningen"', "scheme": '"provincie"', "from": '"provincie"', "to": '"landsdeel"',
     "fromScheme": '"gemeente"', "toScheme": '"provincie"', "postcode": '"9711"',
 }  # fmt: skip
 
@@ -317,6 +320,8 @@ def _call(field, signal_id):
     for argument in field["args"]:
         if argument["name"] in ("id", "signal"):
             given.append(f'{argument["name"]}: "{signal_id}"')
+        elif argument["name"] == "externalId":
+            given.append(f'externalId: "case/{signal_id}"')
         elif argument["name"] == "first":
             given.append("first: 3")
         elif argument["type"]["kind"] == "NON_NULL" and argument["defaultValue"] is None:
@@ -352,7 +357,9 @@ async def test_no_graphql_field_shows_anybody_more_than_he_may_see(as_, who):
         types, root = await _types(client)
         for field in types[root]["fields"]:
             name, deepest = _named(field["type"]), 5
-            for case in CASES[::5] if any(a["name"] in ("id", "signal") for a in field["args"]) else CASES[:1]:
+            for case in (
+                CASES[::5] if any(a["name"] in ("id", "signal", "externalId") for a in field["args"]) else CASES[:1]
+            ):
                 for depth in range(deepest, 0, -1):  # as deep as the limits allow
                     query = f"{{ {_call(field, case.id)} {{ {_selected(types, name, depth, case.id)} }} }}"
                     response = await client.post("/graphql", json={"query": query})

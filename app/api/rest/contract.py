@@ -125,8 +125,8 @@ _ALWAYS = {
 _WRITES = {
     "403": "Not allowed with this token.",
     "409": "Does not fit the present state.",
-    "413": "The body is too large.",
-    "415": "The body has the wrong media type.",
+    "413": "The body is too large, as it comes or unpacked.",
+    "415": "The body has the wrong media type, or is packed in another way than gzip.",
 }
 _CHANGES = {
     "412": "The resource has changed since the version in `If-Match`.",

@@ -143,8 +143,11 @@ def _lines(body: bytes) -> list[Any]:
 Read = Callable[[Any], Mapping[str, Any]]
 
 
-def item_of(raw: Any, model: type[BaseModel], content: Read) -> Item:
-    """One item of a batch: an upsert as this model, or a deletion. Its faults are its own."""
+def item_of(raw: Any, model: type[BaseModel], content: Read, *, nul: bool = False) -> Item:
+    """One item of a batch: an upsert as this model, or a deletion. Its faults are its own.
+
+    `nul` says that some item holds the character that PostgreSQL cannot keep.
+    """
     if isinstance(raw, Broken):
         return Item(None, faults=[Fault("body", "", "invalid-json", f"Line {raw.number} is not JSON in UTF-8.")])
     if not isinstance(raw, dict):
@@ -156,7 +159,7 @@ def item_of(raw: Any, model: type[BaseModel], content: Read) -> Item:
         read: Any = (Deletion if deletes else model).model_validate(raw)
     except ValidationError as error:
         return Item(named, faults=faults_of(error.errors(include_url=False, include_input=False), "body"))
-    if has_nul(raw):
+    if nul and has_nul(raw):
         return Item(named, faults=[Fault("body", "", "control-character", "U+0000 is not accepted in texts.")])
     return Item(read.externalId, None if deletes else content(read), read.version)
 
@@ -177,9 +180,10 @@ async def push_batch(
     """Reads the items, carries out the batch and answers with its results. With an `Idempotency-Key` it happens once."""
     mode = mode_of(query, body)
     given: list[Any] = body.items
+    nul = b"\\u0000" in asking.body_bytes
     items = []
     for place, raw in enumerate(given):
-        items.append(item_of(raw, model, content))
+        items.append(item_of(raw, model, content, nul=nul))
         if place % AT_A_TIME == AT_A_TIME - 1:
             await asyncio.sleep(0)
 
