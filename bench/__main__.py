@@ -17,7 +17,7 @@ from app.infra.clients import NewClient, create_client
 from app.infra.prepare import Addresses
 from app.logs import configure
 from app.settings import Settings
-from bench import push, signals
+from bench import changes, push, signals
 from bench.capture import capture
 from bench.cases import Case, never_seen, questions
 from bench.house import House, Measured
@@ -58,6 +58,8 @@ def main() -> None:
         return
     with House() as house:
         rows, figures, unanswered = measure(house, QUICK if given.quick else CAREFUL, given.only.lower())
+    if not given.only:
+        rows, figures = (a + b for a, b in zip((rows, figures), changes.measure(quick=given.quick), strict=True))
     console = Console() if Console().is_terminal else Console(width=160)
     if given.markdown:
         console.print(markdown(rows, figures), soft_wrap=True, highlight=False, markup=False)

@@ -22,6 +22,7 @@ import httpx
 
 from app.domain.access import Actor
 from app.infra.clients import NewClient, create_client
+from app.infra.compacting import compact
 from app.infra.database import Database
 from app.infra.loading import new_id
 
@@ -176,6 +177,7 @@ async def race(
     writers: int = 20,
     seed: int = 1,
     role: str | None = None,
+    owner: str | None = None,
 ) -> tuple[dict[str, Reading], Counter[str], list[str]]:
     """Runs it. Gives the readers, what the writers did, and every fault; none when all is well."""
     database = Database(service, size=writers + 1, role=role)
@@ -184,10 +186,13 @@ async def race(
     run = Race(database, changes, luck)
     readings = {name: Reading(client(name), random.Random(luck.random())) for name in READERS}
     try:
+        compacting = asyncio.create_task(_keep_compacting(run, owner)) if owner else None
         reading = [asyncio.create_task(one.read(lambda: run.over)) for one in readings.values()]
         await asyncio.gather(*(run.write(number) for number in range(writers)))
         run.over = True
         await asyncio.gather(*reading)
+        if compacting is not None:
+            await compacting
         faults = [f"{name}: {fault}" for name, one in readings.items() for fault in one.faults]
         for name, actor in READERS.items():
             async with database.transaction(actor) as connection:
@@ -198,6 +203,16 @@ async def race(
             await one.client.aclose()
         await database.close()
     return readings, run.counts, faults
+
+
+async def _keep_compacting(run: Race, owner: str) -> None:
+    """The log is made shorter while it is written and read."""
+    connection = await asyncpg.connect(owner)
+    while not run.over:
+        done = await compact(connection, 365)
+        run.counts["compacted"] += done.superseded if done else 0
+        await asyncio.sleep(0.2)
+    await connection.close()
 
 
 def _differences(name: str, held: dict[str, int], there: dict[str, int]) -> list[str]:
@@ -228,7 +243,9 @@ def main() -> None:
             )
 
         began = time.perf_counter()
-        readings, counts, faults = asyncio.run(race(addresses.service, client, changes=given.changes, seed=given.seed))
+        readings, counts, faults = asyncio.run(
+            race(addresses.service, client, changes=given.changes, seed=given.seed, owner=addresses.owner)
+        )
         print(f"{time.perf_counter() - began:.0f} s; writers: {dict(counts)}")
     for name, reading in readings.items():
         print(f"{name}: {dict(reading.counts)}, holds {len(reading.held)}")

@@ -208,3 +208,15 @@ def test_a_wrong_setting_is_named(run, name):
         assert result.exit_code == 1
         assert name in result.stderr
         assert "geheim" not in result.stderr
+
+
+def test_the_change_log_is_compacted_and_says_what_went(run, place):
+    ask(
+        place,
+        """insert into change (epoch, xact_id, type, resource_id, version, op, audience)
+        select 1, 1, 1, md5('compacted')::uuid, n, 1, 0 from generate_series(1, 1234) n""",
+    )
+    said = run("changes", "compact").output
+    assert int(re.search(r"Removed ([\d,]+) replaced entries and 0 old deletions", said)[1].replace(",", "")) >= 1_233
+    assert ask(place, "select array_agg(version) from change where resource_id = md5('compacted')::uuid") == [1234]
+    assert "Removed 0 replaced entries" in run("changes", "compact").output

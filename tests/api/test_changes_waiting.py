@@ -9,6 +9,8 @@ import time
 import pytest
 from websockets.asyncio.client import connect
 
+from app.api.rest.streaming import EventStream
+from app.domain.changes import Entry, Page
 from tests.serving_cases import serving
 from tests.signal_cases import add, answer, patch, verified
 
@@ -304,3 +306,40 @@ async def test_nothing_else_takes_a_socket(served):
     socket = await connect(served.address.replace("http", "ws") + "/graphql", proxy=None)
     await socket.wait_closed()
     assert socket.close_code == 4406
+
+
+class NobodyLeft:
+    left = False
+
+    async def __aexit__(self, *_):
+        pass
+
+
+async def test_who_reads_a_stream_slowly_gets_the_next_page_when_he_took_the_one_before():
+    read = 0
+
+    async def pages():
+        nonlocal read
+        while read < 5:
+            read += 1
+            yield Page(b"", 1, "c", more=True, seen=(1, 1, 0), entries=(Entry("{}", f"c{read}"),))
+
+    taken, room = [], asyncio.Semaphore(0)
+
+    async def send(message):
+        if message.get("more_body"):
+            await room.acquire()
+        taken.append(message.get("body", b""))
+
+    source = pages()
+    first = await anext(source)
+    stream = EventStream(first, source, NobodyLeft(), bodiless=False)
+    running = asyncio.create_task(stream({"type": "http"}, None, send))
+    for step in range(1, 5):
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert read == step, "no page is read ahead of the reader"
+        room.release()
+    room.release()
+    await running
+    assert b"".join(taken).count(b"event: change") == 5

@@ -171,3 +171,27 @@ async def test_a_server_that_will_not_have_us_is_named_in_words(template, addres
 )
 def test_the_service_works_as_its_own_user_or_as_a_role_that_it_takes_on(url, owner, role):
     assert service_role(url, owner) == role
+
+
+async def test_a_log_of_an_older_release_is_taken_along(empty):
+    """Hubs and reference data get the identity by which the log finds all entries of a resource."""
+    hub = "insert into hub (slug, name, sort_name, basis, area_code) values ('a', 'A', 'a', 'network', 'PH99')"
+
+    async def write(*statements):
+        connection = await asyncpg.connect(empty)
+        await connection.execute("select set_config('app.role', 'system', false)")
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    await migrate(empty, SERVICE, "20261123_signals")
+    await write("insert into dataset (edition, digest) values ('1', 'x')", hub, "delete from hub")
+    await migrate(empty, SERVICE)
+    await write("insert into dataset (edition, digest) values ('2', 'y')", hub)
+    rows = await ask(
+        empty,
+        "select type, resource_key, version, op, count(*) over (partition by resource_id) from change order by seq",
+    )
+    assert [tuple(row) for row in rows] == [
+        (4, "1", 1, 1, 2), (3, "a", 1, 1, 3), (3, "a", 2, 2, 3), (4, "2", 2, 1, 2), (3, "a", 3, 1, 3),
+    ]  # fmt: skip

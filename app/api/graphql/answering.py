@@ -87,7 +87,10 @@ class Answering:
             if safe and operation.node.operation is OperationType.MUTATION:
                 raise MutationRefused
             if operation.node.operation is OperationType.SUBSCRIPTION:
-                raise GraphQLError("Subscriptions are not answered here.", extensions={"code": "no-subscriptions"})
+                raise GraphQLError(
+                    "Subscriptions go over graphql-transport-ws, at this address.",
+                    extensions={"code": "no-subscriptions"},
+                )
             variables = self._coerce(operation, parameters.variables or {})
             plan = self._planner.plan(operation, variables)
             if plan is not None:

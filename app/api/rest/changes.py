@@ -67,7 +67,7 @@ class ChangeEntry(Reference):
     """One change. `id` is what the address of the resource ends with: the id of a signal, the slug of a hub, the edition
     of reference data."""
 
-    type: Literal["signal", "hub", "reference-data"]
+    type: str = Field(json_schema_extra={"enum": list(TYPES)})
     id: str = Field(examples=["01890a5d-ac96-774b-bcce-b302099a8057"])
     external_id: str | None = Field(description="The hub's own id of it, where it has one.", examples=["GR-2026-0042"])
     hub: HubReference | None = Field(description="Whose it is.")

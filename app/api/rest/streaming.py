@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.rest.contract import STREAM
 from app.api.waiting import RequestWaiting
 from app.domain.changes import Page
+from app.domain.errors import DomainError
 
 HEARTBEAT_SECONDS = 15.0
 RETRY_MILLISECONDS = 3_000
@@ -50,8 +51,8 @@ class EventStream(Response):
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await send({"type": "http.response.body", "body": body, "more_body": True})
                 body = events(await anext(self._pages))
-        except (StopAsyncIteration, TimeoutError):
-            return
+        except (StopAsyncIteration, TimeoutError, DomainError):
+            return  # the head has gone out: who comes back hears the reason, if it still holds
 
 
 def events(page: Page) -> bytes:
