@@ -10,12 +10,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 
-from app.domain.errors import DomainError, Invalid, Unavailable
-from app.serving import TEMPORARY
+from app.commands import sources, sync
+from app.commands.telling import say
+from app.commands.telling import told as _told
 from app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Knooppunt: hubs, regions and signals.")
@@ -35,31 +34,12 @@ app.add_typer(epoch, name="epoch")
 app.add_typer(changes, name="changes")
 app.add_typer(client, name="client")
 app.add_typer(openapi, name="openapi")
-
-say = Console(stderr=True, highlight=False)
+app.add_typer(sources.app, name="source")
+app.command()(sync.push)
+app.command()(sync.pull)
+app.command()(sync.conformance)
 
 ExpiresDays = Annotated[int, typer.Option(min=0, max=3_650, help="Days until the token expires; 0 is never.")]
-
-
-@contextmanager
-def _told(*, patient: bool = False) -> Iterator[None]:
-    """A refusal is a sentence and exit code 1, not a stack trace; 75 where `patient` says that it may pass by itself."""
-    from app.infra.embedded import EmbeddedPostgresError
-
-    try:
-        yield
-    except Invalid as error:
-        for fault in error.faults:
-            say.print(f"[red]{fault.code}[/] {escape(fault.detail)}", soft_wrap=True)
-        raise typer.Exit(1) from error
-    except ValidationError as error:
-        for wrong in error.errors(include_input=False, include_url=False):
-            name = ".".join(str(part) for part in wrong["loc"]).upper()
-            say.print(f"[red]{name}[/] {escape(wrong['msg'])}", soft_wrap=True)
-        raise typer.Exit(1) from error
-    except (DomainError, EmbeddedPostgresError) as error:
-        say.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
-        raise typer.Exit(TEMPORARY if patient and isinstance(error, Unavailable) else 1) from error
 
 
 @app.command()
@@ -287,21 +267,25 @@ def national_rebuild() -> None:
 
 @app.command()
 def worker() -> None:
-    """Do the background work: keep the counts of the national layer. As many as you like; they take turns.
+    """Do the background work: keep the counts, take over changes of other instances. As many as you like; they take turns.
 
     `knooppunt serve --prepare`, and so `make run`, does this itself.
     """
+    from app.api.asking import today
     from app.infra.database import Database
+    from app.infra.federation import Federation
     from app.infra.prepare import running_database
     from app.infra.worker import Worker, steps
     from app.logs import configure
     from app.serving import ending_on_sigterm
 
-    async def work(database: Database) -> None:
+    async def work(database: Database, source_seconds: float) -> None:
         await database.open()
+        federation = Federation(database, source_seconds, today)
         try:
-            await Worker(steps(database)).run()
+            await Worker(steps(database, federation)).run()
         finally:
+            await federation.stop()
             await database.close()
 
     with _told(), ending_on_sigterm():
@@ -309,7 +293,8 @@ def worker() -> None:
         configure(settings.log_level)
         with running_database(settings) as addresses:
             say.print("Working  (Ctrl-C stops it)")
-            asyncio.run(work(Database(addresses.service, size=4, statement_timeout_seconds=60, role=addresses.role)))
+            database = Database(addresses.service, size=12, statement_timeout_seconds=60, role=addresses.role)
+            asyncio.run(work(database, settings.source_seconds))
 
 
 @epoch.command("bump")

@@ -22,6 +22,7 @@ from app.domain.trends import National
 from app.infra.changes import PostgresChangeLog
 from app.infra.clients import Clients
 from app.infra.database import Database
+from app.infra.federation import Federation
 from app.infra.figures import Figures
 from app.infra.horizon import Horizon
 from app.infra.national import PostgresCounts
@@ -29,6 +30,7 @@ from app.infra.prepare import Addresses
 from app.infra.projection import Projection
 from app.infra.reader import PostgresReader, Signer
 from app.infra.registry import PostgresRegistry
+from app.infra.sources import Sources
 from app.infra.views import VIEWS
 from app.infra.watch import Watch
 from app.infra.work import work_factory
@@ -59,7 +61,8 @@ def create_app(
     watch = Watch(database, signer)
     identity = _identity(settings, database)
     gate = identity or Clients(database)
-    worker = Worker(steps(database) if background else ())
+    federation = Federation(database, settings.source_seconds, day_in_the_netherlands)
+    worker = Worker(steps(database, federation) if background else ())
     library = Library(reader, registry, lambda: watch.catalogue)
     services = Services(
         library=library,
@@ -76,22 +79,20 @@ def create_app(
         figures=Figures(database).on,
         changes=PostgresChangeLog(database, projection, signer, day_in_the_netherlands),
         horizon=horizon,
+        sources=Sources(database).states,
     )
+
+    parts = [part for part in (watch, horizon, identity, worker) if part is not None]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await database.open()
-        await watch.start()
-        await horizon.start()
-        if identity is not None:
-            await identity.start()
-        await worker.start()
+        for part in parts:
+            await part.start()
         yield
-        await worker.stop()
-        if identity is not None:
-            await identity.stop()
-        await horizon.stop()
-        await watch.stop()
+        for part in reversed(parts):
+            await part.stop()
+        await federation.stop()
         await database.close()
 
     measures = Measures(lambda: watch.problem is None, lambda: horizon.waiting, lambda: horizon.age)

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     network_secret: str | None = None
     """Makes the record keys behind public counts. The same in every instance that holds copies of the same signals; made
     once and kept in the database when absent."""
+    source_seconds: Annotated[float, Field(ge=0.1, le=3_600)] = 5.0
+    """How long another instance that has nothing new is left alone before it is asked again; doubled while it fails."""
     log_level: str = "info"
 
     # Access tokens of an OpenID Connect issuer, next to our own; see docs/identity.md.

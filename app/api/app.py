@@ -122,6 +122,8 @@ def _operations(app: FastAPI, services: Services, measures: Measures) -> None:
         raise HttpProblem(503, "Not ready", why, code="unavailable", headers={"retry-after": "2"})
 
     async def metrics(_: Request) -> Response:
+        if services.sources is not None and services.problem() is None:
+            measures.show_sources(await services.sources())
         return Response(measures.exposition(), headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
     for path, endpoint in (

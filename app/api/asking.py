@@ -37,6 +37,8 @@ class Services:
     changes: Any = None
     """The port `ChangeLog`."""
     horizon: Any = None
+    sources: Callable[[], Any] | None = None
+    """How the instances stand whose changes are taken over."""
 
 
 @dataclass(slots=True)

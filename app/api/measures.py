@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -13,6 +14,15 @@ from prometheus_client.registry import REGISTRY, Collector
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 _BOUNDS = [*(str(float(bucket)) for bucket in BUCKETS), "+Inf"]
+
+# Gauge → what it says, of each instance whose changes are taken over. The same for all processes: it is in the database.
+SOURCE_MEASURES = {
+    "paused": "1 when its changes are not taken over for now.",
+    "failures": "Times in a row that it could not be read.",
+    "received": "Changes taken over since it was added.",
+    "refused": "Resources that could not be taken over as they are.",
+    "behind_seconds": "Time since all of it was here.",
+}
 
 
 class _Times:
@@ -49,6 +59,10 @@ class Measures(Collector):
             "How long an open transaction has held the change log back.",
             registry=self._registry,
         ).set_function(held_back)
+        self._sources = {
+            name: Gauge(f"knooppunt_source_{name}", said, ["source"], registry=self._registry)
+            for name, said in SOURCE_MEASURES.items()
+        }
 
     def record(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request."""
@@ -71,6 +85,14 @@ class Measures(Collector):
             buckets = [(bound, float(count)) for bound, count in zip(_BOUNDS, accumulate(times.counts), strict=True)]
             seconds.add_metric([route], buckets, times.seconds)
         yield seconds
+
+    def show_sources(self, states: Sequence[Any]) -> None:
+        """The instances whose changes are taken over, as they stand now; those that were removed are no longer shown."""
+        for gauge in self._sources.values():
+            gauge.clear()
+        for state in states:
+            for name, gauge in self._sources.items():
+                gauge.labels(state.url).set(float(getattr(state, name.removesuffix("_seconds"))))
 
     def exposition(self) -> bytes:
         """The text format of Prometheus, this process alone."""

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from app.domain.access import Actor
+from app.domain.access import ANONYMOUS, Actor
 from app.domain.errors import Unauthenticated, Unavailable
 from app.infra.epochs import keep_epoch
 
@@ -193,6 +193,13 @@ class Database:
             if error.sqlstate != TOKEN_ENDED:
                 raise
             raise Unauthenticated(REFUSED) from error
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Connection]:
+        """One transaction of the background work, which sees what it needs for itself and what it is given by policy."""
+        async with self.transaction(ANONYMOUS) as connection:
+            await connection.execute("select set_config('app.role', 'system', true)")
+            yield connection
 
 
 class Turn:

@@ -27,6 +27,8 @@ from app.infra.signal_push import PostgresPushedSignals
 from app.infra.signal_writes import PostgresSignals
 from app.infra.vocabulary import Kept, Vocabularies
 
+KEPT_ELSEWHERE = "KP403"
+"""What a trigger raises when a hub's signals are kept at another instance; its detail is the address."""
 WorkFactory = Callable[[Actor], AbstractAsyncContextManager["PostgresWork"]]
 
 
@@ -114,6 +116,11 @@ def work_factory(database: Database, reader: PostgresReader, version: Callable[[
         except asyncpg.CharacterNotInRepertoireError as error:  # JSON can say NUL, PostgreSQL's text cannot hold it
             detail = "The body holds a character that cannot be stored (NUL)."
             raise Invalid([Fault("body", "", "control-character", detail)]) from error
+        except asyncpg.PostgresError as error:
+            if getattr(error, "sqlstate", None) != KEPT_ELSEWHERE:
+                raise
+            detail = f"This hub keeps its signals at {error.detail}. Change them there; they come over by themselves."
+            raise Forbidden(detail, code="kept-elsewhere", origin=error.detail) from error
 
     return work
 

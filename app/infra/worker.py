@@ -14,6 +14,7 @@ from app.domain.access import Actor
 from app.domain.errors import DomainError
 from app.infra import rollup
 from app.infra.database import Database
+from app.infra.federation import Federation
 
 _log = structlog.get_logger()
 SYSTEM = Actor()
@@ -29,7 +30,7 @@ class Step:
     seconds: float
 
 
-def steps(database: Database) -> list[Step]:
+def steps(database: Database, federation: Federation) -> list[Step]:
     """Everything that the worker does."""
 
     async def fold() -> bool:
@@ -38,7 +39,7 @@ def steps(database: Database) -> list[Step]:
             await connection.execute("set local statement_timeout = '60s'")
             return await rollup.fold(connection) >= rollup.MOST_AT_ONCE
 
-    return [Step("fold-counts", fold, 0.25)]
+    return [Step("fold-counts", fold, 0.25), Step("pull-sources", federation.step, 1.0)]
 
 
 class Worker:

@@ -105,6 +105,9 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         "change",
         "epoch",
         "signal_theme",
+        "log_mark",
+        "count_state",
+        "source_hub",
     }
     assert {name for name, what in rights.items() if what == "select"} == read_only
     assert {name: what for name, what in rights.items() if what != "select"} == {
@@ -115,6 +118,8 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         ),
         **dict.fromkeys(("signal", "follow_up"), "delete insert select update"),
         "signal_history": "insert select",
+        "source": "select update",
+        **dict.fromkeys(("source_copy", "source_refusal"), "delete insert select update"),
     }
     columns = await owner.fetch("""
         select table_name, column_name from information_schema.role_column_grants
