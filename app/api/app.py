@@ -15,12 +15,20 @@ from app.api.measures import CONTENT_TYPE, Measures
 from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
-from app.api.rest import hubs, locations, organisations, regions, signals, terms
+from app.api.rest import hubs, locations, organisations, questions, regions, signals, terms
 from app.api.rest.contract import API_VERSION, add_contract
 from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
 
-ROUTERS = (regions.router, locations.router, hubs.router, organisations.router, signals.router, terms.router)
+ROUTERS = (
+    regions.router,
+    locations.router,
+    hubs.router,
+    organisations.router,
+    signals.router,
+    questions.router,
+    terms.router,
+)
 
 SOURCE = "https://github.com/knooppunt/knooppunt"
 
@@ -38,6 +46,7 @@ TAGS = [
     {"name": "Hubs", "description": "Hubs, their areas, phases, hosts, steering groups and members."},
     {"name": "Organisations", "description": "The public directory of organisations, life world and system world."},
     {"name": "Signals", "description": "What people run into or propose, on its way to tables and umbrellas."},
+    {"name": "Questions", "description": "Questions at regional tables: ladder, matrix, mix, outcome, their signals."},
     {"name": "Reference data", "description": "Vocabularies with labels in Dutch and English."},
 ]
 

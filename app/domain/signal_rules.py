@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
+from app.domain.checking import check_code, check_text, differences
 from app.domain.errors import Faults
-from app.domain.privacy import check as check_privacy
 from app.domain.routing import concerned_workfields
 from app.domain.work import Work
 
@@ -31,7 +29,6 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "closed": (),
     "withdrawn": (),
 }
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 MAX_TITLE = 200
 MAX_DESCRIPTION = 10_000
 MAX_NOTE = 2_000
@@ -45,9 +42,9 @@ async def checked(work: Work, signal: Signal, today: date) -> Signal:
     check_text("title", signal.title, MAX_TITLE, faults, required=True)
     check_text("description", signal.description, MAX_DESCRIPTION, faults)
     for name, known in (("kind", Kind), ("visibility", Visibility), ("status", Status)):
-        _check_code(name, getattr(signal, name), get_args(known), faults)
+        check_code(name, getattr(signal, name), get_args(known), faults)
     if signal.scale is not None:
-        _check_code("scale", signal.scale, get_args(Scale), faults)
+        check_code("scale", signal.scale, get_args(Scale), faults)
     if not signal.themes:
         faults.add("body", "themes", "required", "Name at least one theme.")
     if signal.people_count is not None and not 0 < signal.people_count <= MAX_PEOPLE:
@@ -90,48 +87,4 @@ async def _check_codes(work: Work, signal: Signal, faults: Faults) -> None:
         faults.add("body", "region", "unknown-code", "There is no region with this code on the day it was heard.")
 
 
-def _check_code(name: str, value: str, known: Sequence[str], faults: Faults) -> None:
-    if value not in known:
-        faults.add("body", name, "unknown-code", f"One of {', '.join(known)}.")
-
-
-def check_text(name: str, value: str, longest: int, faults: Faults, *, required: bool = False) -> None:
-    """Length, control characters, personal data: every free text passes here."""
-    if required and not value.strip():
-        faults.add("body", name, "required", "This cannot be empty.")
-    if len(value) > longest:
-        faults.add("body", name, "too-long", f"At most {longest} characters.")
-    elif _CONTROL.search(value):
-        faults.add("body", name, "control-character", "Control characters are not accepted.")
-    else:
-        check_privacy({name: value}, faults)
-
-
-def differences(before: Signal | None, after: Signal) -> dict[str, Any]:
-    """Field → from, to, for what is different; all that was filled in of a new signal.
-
-    Of workfields those that it concerns: a change of themes may change them too.
-    """
-    found = {}
-    for item in fields(after):
-        if item.name in _NOT_CONTENT:
-            continue
-        old, new = getattr(before, item.name, None), getattr(after, item.name)
-        if old != new and not (before is None and new in ((), "", False)):
-            found[_SHOWN_AS.get(item.name, _camel(item.name))] = [_plain(old), _plain(new)]
-    return found
-
-
-_NOT_CONTENT = frozenset({"id", "hub", "version", "workfields"})
-_SHOWN_AS = {"concerned": "workfields"}
-
-
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return value.isoformat() if isinstance(value, date) else value
+__all__ = ["check_text", "checked", "differences"]

@@ -79,6 +79,8 @@ term = Table(
     Column("under_represented", Boolean),
     Column("nearest_role", Text),
     Column("basis", Text),
+    Column("framework", Text),
+    Column("level", Text),
     PrimaryKeyConstraint("vocabulary", "code"),
 )
 

@@ -6,6 +6,8 @@ from app.infra.hubs import HUB, HUB_PARTS
 from app.infra.locations import LOCATED_REGION, LOCATION
 from app.infra.organisations import ORGANISATION
 from app.infra.projection import View
+from app.infra.question_parts import QUESTION_PARTS
+from app.infra.questions import QUESTION
 from app.infra.regions import REGION_VIEWS
 from app.infra.signals import SIGNAL, SIGNAL_PARTS
 from app.infra.terms import TERM_VIEWS
@@ -20,4 +22,6 @@ VIEWS: tuple[View, ...] = (
     *HUB_PARTS,
     SIGNAL,
     *SIGNAL_PARTS,
+    QUESTION,
+    *QUESTION_PARTS,
 )

@@ -21,6 +21,7 @@ from app.domain.reference import Area, Succession
 from app.infra.database import Connection, Database
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
+from app.infra.question_writes import PostgresQuestions
 from app.infra.reader import PostgresReader
 from app.infra.signal_writes import PostgresSignals
 
@@ -38,6 +39,7 @@ class PostgresWork:
         self.organisations = PostgresOrganisations(connection)
         self.codes = PostgresCodes(connection)
         self.signals = PostgresSignals(connection)
+        self.questions = PostgresQuestions(connection)
 
     async def read(self, selection: Selection, language: Language) -> Answer:
         """See the port."""

@@ -6,9 +6,9 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import hubs, locations, organisations, regions, signals, terms
+from app.api.graphql import hubs, locations, organisations, question_writes, questions, regions, signals, terms
 
-NOUNS = (regions, locations, hubs, organisations, signals, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, questions, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -19,9 +19,13 @@ Query = merge_types(
         hubs.HubQuery,
         organisations.OrganisationQuery,
         signals.SignalQuery,
+        questions.QuestionQuery,
         terms.TermQuery,
     ),
 )
-Mutation = merge_types("Mutation", (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation))
+Mutation = merge_types(
+    "Mutation",
+    (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation, question_writes.QuestionMutation),
+)
 
 schema = strawberry.Schema(query=Query, mutation=Mutation, config=StrawberryConfig(auto_camel_case=True))
