@@ -33,7 +33,7 @@ def documents(question: Question) -> tuple[str | None, ...]:
 
 
 def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, default=str).decode()  # asyncpg has ids of a type of its own
 
 
 def _placed(items: tuple[Any, ...]) -> list[dict[str, Any]]:
@@ -44,9 +44,9 @@ def _placed(items: tuple[Any, ...]) -> list[dict[str, Any]]:
 
 
 def question_from(row: Mapping[str, Any]) -> Question:
-    """The question in a row of `question`, with its hubs, regions and workfields as codes."""
+    """The question in a row of `question`, with its hubs and regions as codes."""
     source = row["workfields_source"]
-    concerned = tuple(row["concerned"])
+    concerned = tuple(row["workfields"])
     compensation = _read(row["compensation"])
     return Question(
         id=row["id"],

@@ -45,7 +45,7 @@ question = Table(
     Column("stakeholder_id", Uuid, ForeignKey("organisation.id", ondelete="SET NULL")),
     Column("region_ids", ARRAY(Integer), nullable=False),
     Column("themes", ARRAY(Text), nullable=False),
-    Column("workfields", SmallInteger, nullable=False),
+    Column("workfields", ARRAY(Text), nullable=False),
     Column("workfields_source", Text, nullable=False),
     Column("methods", ARRAY(Text), nullable=False, server_default=_NONE),
     Column("levels", JSONB, nullable=False),

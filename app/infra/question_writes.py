@@ -25,9 +25,7 @@ _SLUGS = (
 _QUESTION = f"""
 select q.*, h.slug as hub, {_SLUGS.format("hubs")} as hub_slugs, {_SLUGS.format("invited")} as invited_slugs,
   array(select r.code from unnest(q.region_ids) with ordinality u (id, place) join region r on r.id = u.id
-    order by place) as regions,
-  array(select t.code from term t where t.vocabulary = 'workfield' and q.workfields & (1 << (t.rank - 1)) <> 0
-    order by t.rank) as concerned
+    order by place) as regions
 from question q join hub h on h.id = q.hub_id where q.id = $1
 """
 _REGIONS = "array(select r.id from unnest({}::text[]) with ordinality u (code, place) join region r on r.code = u.code order by place)"
@@ -59,7 +57,7 @@ class PostgresQuestions:
               stakeholder_id, region_ids, themes, workfields, workfields_source, methods, levels, phases, cells, mix,
               imbalance_reason, balance, compensation, period_from, period_to, requested_on, recruited_on, status, outcome,
               visibility, opened_at, demonstration, search)
-            select $1, h.id, array[h.id], '{{}}', $3, $4, $5, $6, $7, $8, {_REGIONS.format("$9")}, $10, workfield_mask($11),
+            select $1, h.id, array[h.id], '{{}}', $3, $4, $5, $6, $7, $8, {_REGIONS.format("$9")}, $10, $11,
               $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27,
               case when $25 <> 'draft' then now() end, $28, {SEARCH.format(title="$29", description="$30")}
             from hub h where h.slug = $2""",
@@ -74,7 +72,7 @@ class PostgresQuestions:
         q = question
         await self._connection.execute(
             f"""update question set title = $2, description = $3, origin = $4, scope = $5, stakeholder_id = $6,
-              region_ids = {_REGIONS.format("$7")}, themes = $8, workfields = workfield_mask($9), workfields_source = $10,
+              region_ids = {_REGIONS.format("$7")}, themes = $8, workfields = $9, workfields_source = $10,
               methods = $11, levels = $12, phases = $13, cells = $14, mix = $15, imbalance_reason = $16, balance = $17,
               compensation = $18, period_from = $19, period_to = $20, requested_on = $21, recruited_on = $22, status = $23,
               outcome = $24, visibility = $25,

@@ -100,12 +100,6 @@ def _terms_in(vocabulary: str, name: str) -> Edge:
     )
 
 
-def _workfields(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
-    return term_rows(
-        "workfield", lambda t: row.workfields.op("&")(literal_column("1").op("<<")(t.rank - literal_column("1"))) != 0
-    )
-
-
 def _part(noun: str, *columns: str) -> Edge:
     """A part that lies in the row itself: the same row again, under the name of the part."""
 
@@ -211,10 +205,9 @@ def _of_region(cx: Context, row: Any, code: Expression) -> Expression:
 
 
 def _of_workfield(cx: Context, row: Any, code: Expression) -> Expression:
-    mask = select(func.workfield_mask(func.string_to_array(code, literal_column("' '")))).scalar_subquery()
     return case(
         (code == CROSS_CUTTING, row.workfields_source == literal_column("'cross-cutting'")),
-        else_=row.workfields.op("&")(mask) != literal_column("0"),
+        else_=code == func.any(row.workfields),
     )
 
 
@@ -262,7 +255,7 @@ QUESTION = View(
         "stakeholder": organisation_edge("stakeholder_id"),
         "regions": Edge("region", _regions),
         "themes": _terms_in("theme", "themes"),
-        "workfields": Edge("workfield", _workfields),
+        "workfields": _terms_in("workfield", "workfields"),
         "methods": _terms_in("participation-method", "methods"),
         "levels": _part("levels", "levels"),
         "matrix": _part("matrix", "cells", "phases"),

@@ -15,7 +15,7 @@ HUB = "(select nullif(current_setting('app.hub', true), '')::smallint)"
 SEES = f"(audience & {MASK} <> 0 or {HUB} = any (readers))"
 GUARDED = ("question", "question_signal", "question_history")
 POSITION = "(select max(id) from epoch), pg_current_xact_id()::text::bigint"
-TYPE = 2
+TYPE = 5
 AS_OWNER = "security definer set search_path = public, pg_temp"
 
 
@@ -52,7 +52,7 @@ def _tables() -> None:
                 constraint fk_question_stakeholder_id references organisation (id) on delete set null,
             region_ids int[] not null,
             themes text[] not null,
-            workfields smallint not null,
+            workfields text[] not null,
             workfields_source text not null,
             methods text[] not null default '{}',
             levels jsonb not null,
@@ -150,7 +150,7 @@ def _audience() -> None:
         begin
             new.audience := question_audience(new.visibility, new.opened_at is not null, (
                 select coalesce(bit_or(umbrella_bit(t.code)), 0) from term t
-                where t.vocabulary = 'umbrella' and workfield_mask(t.workfields) & new.workfields <> 0));
+                where t.vocabulary = 'umbrella' and t.workfields && new.workfields));
             new.readers := new.hubs || new.invited;
             return new;
         end $$
@@ -364,12 +364,13 @@ def _related() -> None:
     """)
 
 
-_ENTRY = "(epoch, xact_id, type, resource_id, version, op, audience, hub_id, owner_hub"
+_ENTRY = "(epoch, xact_id, type, resource_id, resource_key, version, op, audience, hub_id, owner_hub"
 
 
 def _change_log() -> None:
     """As with signals, for several hubs: where the entry is not addressed to every hub anyway (bit 2), each hub of the
-    question has one of its own. A `hidden` entry is not for those who are of it still."""
+    question has one of its own. A `hidden` entry is not for those who are of it still; a tombstone names the id that the
+    hub gave it."""
     op.execute("alter table change add column kept_hubs smallint[]")
     op.execute("drop policy reading on change")
     op.execute(f"""
@@ -379,19 +380,19 @@ def _change_log() -> None:
             or hub_id = {HUB}
         )
     """)
-    for name, rows, version, number, of in (
-        ("added", "new_rows n", "n.version", 1, "n"),
-        ("changed", "new_rows n join old_rows o on o.id = n.id and o.version <> n.version", "n.version", 1, "n"),
-        ("removed", "old_rows n", "n.version + 1", 2, "n"),
+    for name, rows, version, number, key in (
+        ("added", "new_rows n", "n.version", 1, "null"),
+        ("changed", "new_rows n join old_rows o on o.id = n.id and o.version <> n.version", "n.version", 1, "null"),
+        ("removed", "old_rows n", "n.version + 1", 2, "n.external_id"),
     ):
         lost = ""
         if name == "changed":
             lost = f"""
             insert into change {_ENTRY}, kept, kept_hubs)
-                select {POSITION}, {TYPE}, n.id, n.version, 3, o.audience & ~n.audience, null, n.hub_id, n.audience, n.readers
+                select {POSITION}, {TYPE}, n.id, null, n.version, 3, o.audience & ~n.audience, null, n.hub_id, n.audience, n.readers
                 from new_rows n join old_rows o on o.id = n.id where o.audience & ~n.audience <> 0;
             insert into change {_ENTRY})
-                select {POSITION}, {TYPE}, n.id, n.version, 3, 0, h, n.hub_id
+                select {POSITION}, {TYPE}, n.id, null, n.version, 3, 0, h, n.hub_id
                 from new_rows n join old_rows o on o.id = n.id, unnest(o.readers) h
                 where not h = any (n.readers) and n.audience & 2 = 0;
             """
@@ -399,11 +400,11 @@ def _change_log() -> None:
             create function log_questions_{name}() returns trigger language plpgsql {AS_OWNER} as $$
             begin
                 insert into change {_ENTRY})
-                    select {POSITION}, {TYPE}, {of}.id, {version}, {number}, {of}.audience, {of}.hub_id, {of}.hub_id
+                    select {POSITION}, {TYPE}, n.id, {key}, {version}, {number}, n.audience, n.hub_id, n.hub_id
                     from {rows};
                 insert into change {_ENTRY})
-                    select {POSITION}, {TYPE}, {of}.id, {version}, {number}, 0, h, {of}.hub_id
-                    from {rows}, unnest({of}.readers) h where h <> {of}.hub_id and {of}.audience & 2 = 0;
+                    select {POSITION}, {TYPE}, n.id, {key}, {version}, {number}, 0, h, n.hub_id
+                    from {rows}, unnest(n.readers) h where h <> n.hub_id and n.audience & 2 = 0;
                 {lost}
                 return null;
             end $$
@@ -476,7 +477,7 @@ def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute("set local statement_timeout = '10min'")
     op.execute("drop table question_signal, question_history, question cascade")
-    op.execute(f"delete from change where type = {TYPE}")
+    op.execute(f"delete from change where type = {TYPE} and owner_hub is not null")
     op.execute("drop policy reading on change")
     op.execute(f"""
         create policy reading on change for select using (

@@ -125,12 +125,12 @@ class QuestionChange(QuestionFields):
     )
 
 
-class Transition(Strict):
+class QuestionTransition(Strict):
     to: Status
     note: Annotated[str | None, Field(max_length=MAX_NOTE)] = None
 
 
-class PhaseIn(Strict):
+class OwnPhaseIn(Strict):
     code: Annotated[Code, Field(examples=["verkenning"])]
     label: Annotated[Text, Field(examples=["Verkenning"])]
 
@@ -149,7 +149,7 @@ class MatrixIn(Strict):
     """Replaces the matrix. `phases` in place of the template: all of them, in order."""
 
     cells: Annotated[list[CellIn], Field(max_length=1_000)]
-    phases: Annotated[list[PhaseIn], Field(max_length=100)] = []
+    phases: Annotated[list[OwnPhaseIn], Field(max_length=100)] = []
 
     def entity(self) -> matrix.Matrix:
         """As the domain has it."""

@@ -14,7 +14,7 @@ from app.api.rest.contract import Collection, responses
 from app.api.rest.doors import Ask, Asking, Door
 from app.api.rest.hubs import Slug
 from app.api.rest.picks import picks
-from app.api.rest.question_inputs import MatrixIn, MixIn, NewQuestion, OutcomeIn, QuestionChange, Transition
+from app.api.rest.question_inputs import MatrixIn, MixIn, NewQuestion, OutcomeIn, QuestionChange, QuestionTransition
 from app.api.rest.question_matrix import MATRIX_RESPONSES, MatrixQuery, matrix_page
 from app.api.rest.question_models import (
     FOUND,
@@ -152,7 +152,7 @@ async def delete_question(asking: Ask, id: QuestionId) -> Response:
     description="Concluded needs an outcome, followed up the achieved level. A refusal names the statuses `allowed`.",
     responses=responses(Question, missing=True, writes=True),
 )
-async def step_question(asking: Ask, id: QuestionId, body: Transition) -> Response:
+async def step_question(asking: Ask, id: QuestionId, body: QuestionTransition) -> Response:
     version = version_given(asking)
     return await change(
         asking,
