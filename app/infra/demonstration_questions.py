@@ -82,8 +82,8 @@ async def load_questions(connection: asyncpg.Connection) -> int:
 _GENERATED_THERE = "select exists (select from question where demonstration and external_id is null)"
 
 
-async def generate(connection: asyncpg.Connection, count: int) -> int:
-    """Adds generated questions, the same for the same number."""
+async def generate(connection: asyncpg.Connection, count: int, first: int = 0) -> int:
+    """Adds generated questions from number `first` on, the same for the same number."""
     known = await PostgresQuestions(connection).known()
     rows = await connection.fetch(
         """select h.slug, array_agg(r.code order by r.code) as regions from hub h join region a on a.code = h.area_code
@@ -91,8 +91,10 @@ async def generate(connection: asyncpg.Connection, count: int) -> int:
         join region r on r.id = m.municipality_id where not h.demonstration group by 1 order by 1"""
     )
     places = [(row["slug"], row["regions"]) for row in rows]
-    for start in range(0, count, CHUNK):
-        await _write(connection, [_random(n, places, known) for n in range(start, min(count, start + CHUNK))])
+    for start in range(first, first + count, CHUNK):
+        numbers = range(start, min(first + count, start + CHUNK))
+        await _write(connection, [_random(n, places, known) for n in numbers])
+    await connection.execute("select fold_tally()")
     return count
 
 

@@ -65,6 +65,7 @@ question = Table(
     Column("opened_at", DateTime(timezone=True)),
     Column("concluded_at", DateTime(timezone=True)),
     Column("audience", Integer, nullable=False, server_default=text("0")),
+    Column("figures", ARRAY(Integer), nullable=False),
     Column("search", TSVECTOR, nullable=False),
     Column("demonstration", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False, server_default=text("1")),
@@ -105,4 +106,22 @@ question_history = Table(
     Column("note", Text),
     Column("changes", JSONB, nullable=False),
     PrimaryKeyConstraint("question_id", "version"),
+)
+
+MEASURES = (
+    "questions", "concluded", *(f"{moment}_{rank}" for moment in ("intended", "agreed", "achieved") for rank in range(1, 6)),
+    "as_promised", "less", "more", "told_back", "mixed", "balanced", "compensated", "seldom", "together", "confirmed",
+    "transparent", "followed", "life_world", "from_signals", "cells", "cells_of_people", "whole_matrix",
+)  # fmt: skip
+
+# Sums over questions, by what they are grouped by; differences are appended by trigger, and folded now and then.
+participation_tally = Table(
+    "participation_tally",
+    metadata,
+    Column("dimension", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("audience", Integer, nullable=False),
+    Column("readers", ARRAY(SmallInteger), nullable=False),
+    *(Column(name, Integer, nullable=False) for name in MEASURES),
+    Index("ix_participation_tally_dimension", "dimension"),
 )

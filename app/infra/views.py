@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.infra.hubs import HUB, HUB_PARTS
 from app.infra.locations import LOCATED_REGION, LOCATION
 from app.infra.organisations import ORGANISATION
+from app.infra.participation import PARTICIPATION
 from app.infra.projection import View
 from app.infra.question_parts import QUESTION_PARTS
 from app.infra.questions import QUESTION
@@ -24,4 +25,5 @@ VIEWS: tuple[View, ...] = (
     *SIGNAL_PARTS,
     QUESTION,
     *QUESTION_PARTS,
+    *PARTICIPATION,
 )

@@ -16,6 +16,12 @@ SEES = f"(audience & {MASK} <> 0 or {HUB} = any (readers))"
 GUARDED = ("question", "question_signal", "question_history")
 POSITION = "(select max(id) from epoch), pg_current_xact_id()::text::bigint"
 TYPE = 5
+# What a question adds to the profile, one number each: see `participation_figures`.
+MEASURES = (
+    "questions", "concluded", *(f"{moment}_{rank}" for moment in ("intended", "agreed", "achieved") for rank in range(1, 6)),
+    "as_promised", "less", "more", "told_back", "mixed", "balanced", "compensated", "seldom", "together", "confirmed",
+    "transparent", "followed", "life_world", "from_signals", "cells", "cells_of_people", "whole_matrix",
+)  # fmt: skip
 AS_OWNER = "security definer set search_path = public, pg_temp"
 
 
@@ -26,6 +32,8 @@ def upgrade() -> None:
     _tables()
     _row_security()
     _audience()
+    _profile()
+    _linked()
     _membership()
     _search()
     _related()
@@ -72,6 +80,7 @@ def _tables() -> None:
             opened_at timestamptz,
             concluded_at timestamptz,
             audience int not null default 0,
+            figures int[] not null,
             search tsvector not null,
             demonstration boolean not null default false,
             version int not null default 1,
@@ -152,6 +161,7 @@ def _audience() -> None:
                 select coalesce(bit_or(umbrella_bit(t.code)), 0) from term t
                 where t.vocabulary = 'umbrella' and t.workfields && new.workfields));
             new.readers := new.hubs || new.invited;
+            new.figures := participation_figures(new);
             return new;
         end $$
     """)
@@ -185,6 +195,135 @@ def _audience() -> None:
         "create trigger follow_question after update on question referencing old table as old_rows "
         "new table as new_rows for each statement execute function follow_question()"
     )
+
+
+def _profile() -> None:
+    """What was promised and what came of it, added up as questions are written: differences are appended, so that writers
+    do not wait for each other, and folded into one row now and then. A row is for those who may read the question; which
+    hub it is of matters only where not every hub may."""
+    columns = ", ".join(f"{name} int not null" for name in MEASURES)
+    op.execute(f"""
+        create table participation_tally (
+            dimension text not null, key text not null, audience int not null, readers smallint[] not null, {columns})
+    """)
+    op.execute("create index ix_participation_tally_dimension on participation_tally (dimension)")
+    op.execute("alter table participation_tally enable row level security")
+    op.execute("alter table participation_tally force row level security")
+    op.execute("create policy owner on participation_tally to current_user using (true) with check (true)")
+    op.execute(f"create policy reading on participation_tally for select using {SEES}")
+    op.execute(f"""
+        create function participation_figures(q question) returns int[] language plpgsql stable {AS_OWNER} as $$
+        declare
+            done boolean := q.status in ('concluded', 'followed-up');
+            told boolean := jsonb_array_length(coalesce(q.outcome -> 'told_back', '[]')) > 0;
+            ranks int[];
+            promised int;
+            found int[];
+        begin
+            if q.opened_at is null or q.status = 'cancelled' then
+                return array_fill(0, array[{len(MEASURES)}]);
+            end if;
+            select array[
+                max(rank) filter (where code = q.levels #>> '{{intended,level}}'),
+                max(rank) filter (where code = q.levels #>> '{{agreed,level}}'),
+                max(rank) filter (where code = q.levels #>> '{{achieved,level}}')]
+            into ranks from term where vocabulary = 'participation-level';
+            promised := coalesce(ranks[2], ranks[1]);
+            found := array[1, done::int];
+            for moment in 1..3 loop
+                for rank in 1..5 loop
+                    found := found || coalesce((ranks[moment] = rank)::int, 0);
+                end loop;
+            end loop;
+            return found || array[
+                coalesce((ranks[3] = promised)::int, 0), coalesce((ranks[3] < promised)::int, 0),
+                coalesce((ranks[3] > promised)::int, 0), (done and told)::int, (q.balance ->> 'state' <> 'unknown')::int,
+                (q.balance ->> 'state' in ('balanced', 'deliberate'))::int,
+                coalesce((q.compensation ->> 'offered')::boolean::int, 0),
+                exists (select from jsonb_to_recordset(q.mix) m ("group" text, recruited int)
+                    join term t on t.vocabulary = 'participant-group' and t.code = m."group" and t.under_represented
+                    where m.recruited > 0)::int,
+                (q.stakeholder_id is not null and (select count(distinct o) from jsonb_array_elements(q.mix) m,
+                    jsonb_array_elements(m -> 'organisations') o) >= 2)::int,
+                (q.stakeholder_id is not null and (q.levels ->> 'confirmed')::boolean)::int,
+                (done and q.visibility = 'public' and q.outcome is not null)::int,
+                (done and told and ranks[3] is not null and coalesce(q.outcome ->> 'impact', '') <> '')::int,
+                (q.origin = 'life-world')::int,
+                exists (select from question_signal s where s.question_id = q.id)::int,
+                jsonb_array_length(q.cells),
+                (select count(*) from jsonb_array_elements(q.cells) c where not (c ->> 'held_by_hub')::boolean)::int,
+                (done and (select count(distinct c ->> 'phase') from jsonb_array_elements(q.cells) c
+                    where (c ->> 'realised')::boolean) >= greatest(jsonb_array_length(q.phases), 3))::int];
+        end $$
+    """)
+    sums = ", ".join(f"sum(sign * figures[{place}])" for place in range(1, len(MEASURES) + 1))
+    some = " or ".join(f"sum(sign * figures[{place}]) <> 0" for place in range(1, len(MEASURES) + 1))
+    names = ", ".join(MEASURES)
+    op.execute(f"""
+        create function fold_tally() returns void language plpgsql volatile {AS_OWNER} as $$
+        begin
+            if pg_try_advisory_xact_lock(hashtext('participation_tally')) then
+                with gone as (delete from participation_tally returning *)
+                insert into participation_tally (dimension, key, audience, readers, {names})
+                select dimension, key, audience, readers, {", ".join(f"sum({name})" for name in MEASURES)} from gone
+                group by 1, 2, 3, 4 having {" or ".join(f"sum({name}) <> 0" for name in MEASURES)};
+            end if;
+        end $$
+    """)
+    taken = "select {} as sign, r.* from {} r where r.figures[1] <> 0"
+    before, after = taken.format(-1, "old_rows"), taken.format(1, "new_rows")
+    for name, what, tables, rows in (
+        ("added", "insert", "new table as new_rows", after),
+        ("changed", "update", "old table as old_rows new table as new_rows", f"{before} union all {after}"),
+        ("removed", "delete", "old table as old_rows", before),
+    ):
+        op.execute(f"""
+            create function tally_questions_{name}() returns trigger language plpgsql {AS_OWNER} as $$
+            begin
+                insert into participation_tally (dimension, key, audience, readers, {names})
+                select d.dimension, d.key, r.audience, case when r.audience & 2 <> 0 then '{{}}' else r.readers end, {sums}
+                from ({rows}) r, lateral (
+                    select 'all' as dimension, '' as key
+                    union all select 'hub', h::text from unnest(r.hubs) h
+                    union all select 'workfield', w from unnest(r.workfields) w
+                        where r.workfields_source <> 'cross-cutting'
+                    union all select 'workfield', 'werkveldoverstijgend' where r.workfields_source = 'cross-cutting'
+                    union all select distinct 'theme', t from unnest(r.themes) t
+                    union all select 'period', to_char(r.opened_at at time zone 'Europe/Amsterdam', 'YYYY-MM')
+                    union all select 'region', array_to_string(
+                        array(select distinct u from unnest(r.region_ids) u order by u), ' ')
+                ) d
+                group by 1, 2, 3, 4 having {some};
+                if random() < 0.01 then
+                    perform fold_tally();
+                end if;
+                return null;
+            end $$
+        """)
+        op.execute(
+            f"create trigger tally_questions_{name} after {what} on question referencing {tables} "
+            f"for each statement execute function tally_questions_{name}()"
+        )
+
+
+def _linked() -> None:
+    """Whether a question came from signals is one of its figures: a link that comes or goes works it out anew. Not a change
+    of the question by itself, so no version and no entry in the log."""
+    for name, what, rows in (
+        ("added", "insert", "new table as rows"),
+        ("removed", "delete", "old table as rows"),
+    ):
+        op.execute(f"""
+            create function links_{name}() returns trigger language plpgsql {AS_OWNER} as $$
+            begin
+                update question set figures = figures where id in (select question_id from rows);
+                return null;
+            end $$
+        """)
+        op.execute(
+            f"create trigger links_{name} after {what} on question_signal referencing {rows} "
+            f"for each statement execute function links_{name}()"
+        )
 
 
 def _membership() -> None:
@@ -424,11 +563,24 @@ def _grants(service: str) -> None:
     role = '"' + service.replace('"', '""') + '"'
     op.execute(f"grant select, insert, update, delete on question to {role}")
     op.execute(f"revoke update on question from {role}")
-    fixed = {"id", "hub_id", "hubs", "invited", "readers", "external_id", "audience", "demonstration", "created_at"}
+    fixed = {
+        "id",
+        "hub_id",
+        "hubs",
+        "invited",
+        "readers",
+        "external_id",
+        "audience",
+        "figures",
+        "demonstration",
+        "created_at",
+    }
     columns = [name for name in _COLUMNS if name not in fixed]
     op.execute(f"grant update ({', '.join(columns)}) on question to {role}")
     op.execute(f"grant select, insert, delete on question_signal to {role}")
     op.execute(f"grant select, insert on question_history to {role}")
+    op.execute(f"grant select on participation_tally to {role}")
+    op.execute("revoke execute on function fold_tally() from public")
 
 
 _COLUMNS = [
@@ -476,7 +628,8 @@ _COLUMNS = [
 def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute("set local statement_timeout = '10min'")
-    op.execute("drop table question_signal, question_history, question cascade")
+    op.execute("drop function participation_figures(question) cascade")
+    op.execute("drop table question_signal, question_history, question, participation_tally cascade")
     op.execute(f"delete from change where type = {TYPE} and owner_hub is not null")
     op.execute("drop policy reading on change")
     op.execute(f"""
@@ -490,7 +643,8 @@ def downgrade() -> None:
         "log_questions_added()", "log_questions_changed()", "log_questions_removed()", "follow_question()",
         "set_question_audience()", "set_question_signal_audience()", "set_question_hubs(uuid, int, text[], text[])",
         "question_audience(text, boolean, int)", "question_candidates(text, int)", "related_signals(uuid, int)",
-        "related_questions(uuid, int)",
+        "related_questions(uuid, int)", "fold_tally()", "tally_questions_added()", "tally_questions_changed()",
+        "tally_questions_removed()", "links_added()", "links_removed()",
     ):  # fmt: skip
         op.execute(f"drop function {function}")
     op.execute("alter table term drop column framework, drop column level")

@@ -9,7 +9,7 @@ from graphql import GraphQLObjectType
 from pydantic import BaseModel
 
 from app.api.graphql.schema import schema
-from app.api.rest import hubs, locations, organisations, regions, signals, terms
+from app.api.rest import hubs, locations, organisations, participation, regions, signals, terms
 from app.api.rest import question_models as questions
 from app.api.rest.picks import picks
 from app.domain.reading import Pick
@@ -73,6 +73,9 @@ NOUNS = {
     "told-back": ("ToldBack", questions.ToldBack, "on how phase { code label }"),
     "question-version": ("QuestionVersion", questions.QuestionVersion, questions.VERSION),
     "related-signal": ("RelatedSignal", questions.RelatedSignal, questions.RELATED_SIGNAL),
+    "participation-figures": ("ParticipationFigures", participation.ParticipationFigures, participation.FIGURES),
+    "level-figures": ("LevelFigures", participation.LevelFigures, participation.LEVEL_FIGURES),
+    "condition-figures": ("ConditionFigures", participation.ConditionFigures, participation.CONDITION_FIGURES),
     "related-question": ("RelatedQuestion", questions.RelatedQuestion, questions.RELATED_QUESTION),
 }  # fmt: skip
 

@@ -6,9 +6,19 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import hubs, locations, organisations, question_writes, questions, regions, signals, terms
+from app.api.graphql import (
+    hubs,
+    locations,
+    organisations,
+    participation,
+    question_writes,
+    questions,
+    regions,
+    signals,
+    terms,
+)
 
-NOUNS = (regions, locations, hubs, organisations, signals, questions, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, questions, participation, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -20,6 +30,7 @@ Query = merge_types(
         organisations.OrganisationQuery,
         signals.SignalQuery,
         questions.QuestionQuery,
+        participation.ParticipationQuery,
         terms.TermQuery,
     ),
 )

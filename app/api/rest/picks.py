@@ -68,6 +68,9 @@ REFERENCES: Mapping[str, str] = {
     "question-version": "version at action",
     "related-signal": "signal { id title } score sameThemes overlap sameWords",
     "related-question": "question { id title } score sameThemes overlap sameWords",
+    "participation-figures": "questionCount concludedCount asPromised lessThanPromised moreThanPromised",
+    "level-figures": "level { code label } intended agreed achieved",
+    "condition-figures": "code label count of share",
     "located-region": "scheme code name share shareAssumed",
 }
 TERM = "code label"
