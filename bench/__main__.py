@@ -17,6 +17,7 @@ from app.infra.clients import NewClient, create_client
 from app.infra.prepare import Addresses
 from app.logs import configure
 from app.settings import Settings
+from bench import questions as questions_bench
 from bench import signals
 from bench.capture import capture
 from bench.cases import Case, never_seen, questions
@@ -49,10 +50,11 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="print markdown instead of tables")
     parser.add_argument("--only", default="", help="only cases with this word in their name or door")
     parser.add_argument("--signals", action="store_true", help="signals alone, at ten thousand and at a million")
+    parser.add_argument("--questions", action="store_true", help="questions alone, with their profile and relatives")
     given = parser.parse_args()
     configure("error")
-    if given.signals:
-        for table in signals.measure(quick=given.quick):
+    if given.signals or given.questions:
+        for table in (signals if given.signals else questions_bench).measure(quick=given.quick):
             (Console() if Console().is_terminal else Console(width=160)).print(table)
         return
     with House() as house:
