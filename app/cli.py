@@ -22,12 +22,14 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Kn
 reference = typer.Typer(no_args_is_help=True, help="Reference data: regions, themes, ladders.")
 demo = typer.Typer(no_args_is_help=True, help="The demonstration network.")
 signal = typer.Typer(no_args_is_help=True, help="Signals.")
+question = typer.Typer(no_args_is_help=True, help="Questions.")
 epoch = typer.Typer(no_args_is_help=True, help="Epochs of the change log.")
 client = typer.Typer(no_args_is_help=True, help="API clients and their tokens.")
 openapi = typer.Typer(no_args_is_help=True, help="The published contracts.")
 app.add_typer(reference, name="reference")
 app.add_typer(demo, name="demo")
 app.add_typer(signal, name="signal")
+app.add_typer(question, name="question")
 app.add_typer(epoch, name="epoch")
 app.add_typer(client, name="client")
 app.add_typer(openapi, name="openapi")
@@ -247,6 +249,16 @@ def signal_purge(id: Annotated[UUID, typer.Argument(help="Id of the signal.")]) 
 
     with _told():
         asyncio.run(_with_owner(Settings(), lambda c: purge_signal(c, id)))
+    say.print("Purged. Backups and copies outside this database are yours to clear.")
+
+
+@question.command("purge")
+def question_purge(id: Annotated[UUID, typer.Argument(help="Id of the question.")]) -> None:  # noqa: A002 - what it is called
+    """Remove the content of a question everywhere, its history included; a tombstone stays. Also after it was deleted."""
+    from app.infra.purging import purge_question
+
+    with _told():
+        asyncio.run(_with_owner(Settings(), lambda c: purge_question(c, id)))
     say.print("Purged. Backups and copies outside this database are yours to clear.")
 
 

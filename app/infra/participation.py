@@ -34,17 +34,19 @@ def _figures(cx: Context, given: Mapping[str, Expression]) -> Rows:
     by = given.get("groupBy", literal_column("'all'"))
     sums = [func.sum(t.c[name]).label(name) for name in MEASURES]
     if "scheme" in given:
-        touched = _touched(cx, given["scheme"]).subquery()
-        found = (
-            select(t.c.dimension, touched.c.region.label("key"), *sums)
-            .select_from(t.join(touched, touched.c.key == t.c.key))
-            .where(t.c.dimension == literal_column("'region'"))
-        )
+        # Summed by the regions as named first: to spread every row of the tally took 90 ms at 20,000 questions, this 9.
+        named = select(t.c.key, *sums).where(t.c.dimension == literal_column("'region'")).group_by(t.c.key).cte()
+        touched = _touched(cx, named, given["scheme"]).subquery()
         key: Expression = touched.c.region
+        again = [func.sum(named.c[name]).label(name) for name in MEASURES]
+        found: Any = select(literal_column("'region'").label("dimension"), key.label("key"), *again).select_from(
+            named.join(touched, touched.c.key == named.c.key)
+        )
+        grouped = found.group_by(key).having(func.sum(named.c.questions) > literal_column("0")).subquery()
     else:
         key = _key(t.c.key, given.get("period"))
         found = select(t.c.dimension, key.label("key"), *sums).where(t.c.dimension == by)
-    grouped = found.group_by(t.c.dimension, key).having(func.sum(t.c.questions) > literal_column("0")).subquery()
+        grouped = found.group_by(t.c.dimension, key).having(func.sum(t.c.questions) > literal_column("0")).subquery()
     return Rows(grouped, (), (grouped.c.key,))
 
 
@@ -55,16 +57,16 @@ def _key(month: Expression, period: Expression | None) -> Expression:
     return case((period == "year", func.left(month, 4)), (period == "quarter", quarter), else_=month)
 
 
-def _touched(cx: Context, scheme: Expression) -> Any:
+def _touched(cx: Context, named: Any, scheme: Expression) -> Any:
     """Each set of regions as named, with the regions of the scheme that share a municipality with it: a question counts
     once in each of those."""
-    t, mine, other = participation_tally.alias(), membership.alias(), membership.alias()
-    named = func.string_to_array(t.c.key, literal_column("' '")).cast(ARRAY(Integer))
-    sets = select(t.c.key, named.label("ids")).where(t.c.dimension == literal_column("'region'")).distinct().subquery()
+    mine, other = membership.alias(), membership.alias()
+    ids = func.unnest(func.string_to_array(named.c.key, literal_column("' '")).cast(ARRAY(Integer)))
+    sets = select(named.c.key, ids.label("id")).subquery()
     return (
         select(sets.c.key, cast(other.c.region_id, Text).label("region"))
         .select_from(sets)
-        .join(mine, mine.c.region_id == func.any(sets.c.ids))
+        .join(mine, mine.c.region_id == sets.c.id)
         .join(other, and_(other.c.municipality_id == mine.c.municipality_id, other.c.scheme == scheme))
         .where(valid(mine.c, cx), valid(other.c, cx))
         .distinct()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import uuid
 
+import asyncpg
 import pytest
 
 from app.domain.access import Actor
+from app.domain.errors import NotFound
 from app.infra.database import Database
-from tests.question_cases import add, brought_to, patch, put_bare, step
+from app.infra.purging import purge_question
+from tests.question_cases import add, brought_to, patch, put, put_bare, step
+from tests.signal_cases import letters
 
 UPSERT, DELETE, HIDDEN = 1, 2, 3
 READERS = {
@@ -104,8 +108,6 @@ async def test_who_lost_sight_hears_hidden_and_none_of_its_hubs_does(own, limbur
 
 
 async def test_a_deletion_is_a_tombstone_for_those_who_saw_it_with_the_id_of_the_hub(own, limburg, read, house):
-    import asyncpg
-
     name = f"own-{uuid.uuid4().hex}"
     found = await together(own, limburg, externalId=name)
     await own.delete(f"/v1/questions/{found['id']}", headers={"if-match": "*"})
@@ -125,3 +127,26 @@ async def test_a_cancelled_question_stays_known_to_those_who_could_read_it(own, 
     assert entries["anyone"] == [(3, UPSERT)]
     async with as_("outsider") as anyone:
         assert (await anyone.get(f"/v1/questions/{found['id']}")).json()["status"] == "cancelled"
+
+
+async def test_a_purge_takes_the_words_away_everywhere_and_tells_everybody_who_ever_saw_it(own, limburg, read, house):
+    word = letters()
+    found = await together(own, limburg, visibility="public", description=f"Woord {word}")
+    await put(own, found["id"], "mix", {"groups": [], "imbalanceReason": f"Woord {word}"})
+    await step(own, found["id"], "open", note=f"Woord {word}")
+    await limburg.delete(f"/v1/questions/{found['id']}/hubs/limburg")
+    await patch(own, found["id"], {"visibility": "hub"})
+    owner = await asyncpg.connect(house.addresses.owner)
+    await purge_question(owner, uuid.UUID(found["id"]))
+    entries = await read(found)
+    assert set(entries) == set(READERS)
+    assert all(seen[-1][1] == DELETE for seen in entries.values())
+    for table in ("question", "question_history", "change", "idempotency"):
+        assert not await owner.fetchval(f"select exists (select from {table} t where strpos(t::text, $1) > 0)", word), (
+            table
+        )
+    history = (await own.get(f"/v1/questions/{found['id']}/history")).json()["items"]
+    assert history[-1]["action"] == "purged"
+    with pytest.raises(NotFound):
+        await purge_question(owner, uuid.uuid4())
+    await owner.close()
