@@ -22,6 +22,7 @@ reference = typer.Typer(no_args_is_help=True, help="Reference data: regions, the
 demo = typer.Typer(no_args_is_help=True, help="The demonstration network.")
 signal = typer.Typer(no_args_is_help=True, help="Signals.")
 national = typer.Typer(no_args_is_help=True, help="Counts of the national layer.")
+question = typer.Typer(no_args_is_help=True, help="Questions.")
 epoch = typer.Typer(no_args_is_help=True, help="Epochs of the change log.")
 changes = typer.Typer(no_args_is_help=True, help="The change log.")
 client = typer.Typer(no_args_is_help=True, help="API clients and their tokens.")
@@ -30,6 +31,7 @@ app.add_typer(reference, name="reference")
 app.add_typer(demo, name="demo")
 app.add_typer(signal, name="signal")
 app.add_typer(national, name="national")
+app.add_typer(question, name="question")
 app.add_typer(epoch, name="epoch")
 app.add_typer(changes, name="changes")
 app.add_typer(client, name="client")
@@ -295,6 +297,16 @@ def worker() -> None:
             say.print("Working  (Ctrl-C stops it)")
             database = Database(addresses.service, size=12, statement_timeout_seconds=60, role=addresses.role)
             asyncio.run(work(database, settings.source_seconds))
+
+
+@question.command("purge")
+def question_purge(id: Annotated[UUID, typer.Argument(help="Id of the question.")]) -> None:  # noqa: A002 - what it is called
+    """Remove the content of a question everywhere, its history included; a tombstone stays. Also after it was deleted."""
+    from app.infra.purging import purge_question
+
+    with _told():
+        asyncio.run(_with_owner(Settings(), lambda c: purge_question(c, id)))
+    say.print("Purged. Backups and copies outside this database are yours to clear.")
 
 
 @epoch.command("bump")

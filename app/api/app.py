@@ -15,7 +15,19 @@ from app.api.measures import CONTENT_TYPE, Measures
 from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
-from app.api.rest import changes, hubs, locations, national, organisations, regions, signal_push, signals, terms
+from app.api.rest import (
+    changes,
+    hubs,
+    locations,
+    national,
+    organisations,
+    participation,
+    questions,
+    regions,
+    signal_push,
+    signals,
+    terms,
+)
 from app.api.rest.contract import API_VERSION, add_contract
 from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
@@ -29,6 +41,8 @@ ROUTERS = (
     signal_push.router,
     changes.router,
     national.router,
+    questions.router,
+    participation.router,
     terms.router,
 )
 
@@ -56,6 +70,7 @@ TAGS = [
         "changed, once and in order, by pages, long polling or events; digests.",
     },
     {"name": "National layer", "description": "Counts, trends and coverage across every scheme of regions."},
+    {"name": "Questions", "description": "Questions at regional tables: ladder, matrix, mix, outcome, their signals."},
     {"name": "Reference data", "description": "Vocabularies with labels in Dutch and English."},
 ]
 

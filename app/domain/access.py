@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -99,3 +100,37 @@ def may_see_follow_up(actor: Actor, signal: Shared, *, public: bool) -> bool:
 def may_see_history(actor: Actor, hub: str) -> bool:
     """Who changed what is for the hub itself."""
     return actor.role == "hub" and actor.hub == hub
+
+
+@dataclass(frozen=True, slots=True)
+class SharedQuestion:
+    """What decides who reads a question: its hubs, those invited, how it is shared, whether it was ever opened, and the
+    umbrellas of the workfields that it concerns."""
+
+    hubs: frozenset[str]
+    visibility: str
+    opened: bool
+    invited: frozenset[str] = frozenset()
+    umbrellas: frozenset[str] = frozenset()
+
+
+def may_see_question(actor: Actor, question: SharedQuestion) -> bool:
+    """Its hubs, and those it invited; others once it was opened, as far as it is shared. PostgreSQL has the same rule in
+    `question_audience` and its policies; a test compares the two."""
+    if actor.role == "hub" and actor.hub in question.hubs | question.invited:
+        return True
+    if not question.opened or question.visibility == "hub":
+        return False
+    if question.visibility == "public" or actor.role in ("hub", "national"):
+        return True
+    return actor.role == "umbrella" and actor.umbrella in question.umbrellas
+
+
+def may_change_question(actor: Actor, hubs: Collection[str]) -> bool:
+    """Each of its hubs may edit a question."""
+    return actor.role == "hub" and actor.hub is not None and actor.hub in hubs
+
+
+def may_lead_question(actor: Actor, lead: str) -> bool:
+    """The hub that leads invites others, and alone may take the question away."""
+    return actor.role == "hub" and actor.hub == lead

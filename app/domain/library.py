@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from app.domain.access import Actor
 from app.domain.errors import Fault, Faults, Invalid, NotFound
 from app.domain.locations import place_sought, words_sought
+from app.domain.participation import NOUN as PROFILE
+from app.domain.participation import check_grouping
 from app.domain.reading import Answer, Language, NounShape, Pick, Reader, Selection, Shape
 
 SCHEME_NAMES = frozenset({"scheme", "from", "to"})
@@ -156,6 +158,8 @@ def _normal(selection: Selection, noun: NounShape, faults: Faults) -> Selection:
                 shape.noun, shape.kind, shape.picks, ((name, len(values)),), shape.sort, shape.first, shape.after
             )
             return Selection(shape, (*values, value), selection.as_of, selection.after)
+        if shape.noun == PROFILE:
+            check_grouping({name: values[index] for name, index in shape.filters}, faults)
         for name, index in shape.filters:
             if name == "q":
                 values[index] = words_sought(values[index])
@@ -203,7 +207,7 @@ def _schemes(selection: Selection) -> list[tuple[str, str]]:
     found: list[tuple[str, Any]] = [
         (name, selection.values[index])
         for name, index in selection.shape.filters
-        if name in SCHEME_NAMES and selection.shape.noun in ("region", "crosswalk")
+        if name in SCHEME_NAMES and selection.shape.noun in ("region", "crosswalk", PROFILE)
     ]
 
     def walk(picks: Sequence[Pick]) -> None:

@@ -21,11 +21,13 @@ class Label:
 @dataclass(frozen=True, slots=True)
 class Term:
     """One item of a vocabulary (`workfield`, `umbrella`, `theme`, `participation-level`, `participation-role`,
-    `participation-phase`, `participation-method`, `participant-group`, `channel`).
+    `participation-phase`, `participation-method`, `participation-ladder`, `participation-rung`,
+    `participation-condition`, `participant-group`, `channel`).
 
     `workfields` are the routing hints of a theme, the workfield of an umbrella or of a participant group.
     `side` (resident, user, relative), `organised` and `under_represented` belong to participant groups; `example`
-    and `nearest_role` to levels. `basis` says where it comes from.
+    and `nearest_role` to levels. `basis` says where it comes from; of a condition whether it is computed or asked.
+    `framework` is the ladder of a rung, or who sets a condition; `level` the national level that a rung comes to.
     """
 
     vocabulary: str
@@ -41,6 +43,8 @@ class Term:
     example: Label | None = None
     nearest_role: str | None = None
     basis: str | None = None
+    framework: str | None = None
+    level: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,12 @@ def _terms(data: ReferenceData) -> Found:
         ("parent", lambda term: (term.parent,), lambda term: term.vocabulary),
         ("workfield", lambda term: term.workfields, lambda term: "workfield"),
         ("nearest role", lambda term: (term.nearest_role,), lambda term: "participation-role"),
+        ("level", lambda term: (term.level,), lambda term: "participation-level"),
+        (
+            "ladder",
+            lambda term: (term.framework,) if term.vocabulary == "participation-rung" else (),
+            lambda term: "participation-ladder",
+        ),
     ]
     for term in data.terms:
         for what, named, vocabulary in checks:

@@ -14,6 +14,7 @@ from app.domain.reference import Area, Succession
 if TYPE_CHECKING:
     from app.domain.hubs import Hub, Member
     from app.domain.organisations import Organisation
+    from app.domain.question_ports import Questions
     from app.domain.signal_ports import PushedSignals, Signals
     from app.domain.vocabulary import Vocabulary
 
@@ -118,6 +119,9 @@ class Work(Protocol):
 
     @property
     def pushed_signals(self) -> PushedSignals: ...
+
+    @property
+    def questions(self) -> Questions: ...
 
     @property
     def codes(self) -> Codes: ...

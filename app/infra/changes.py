@@ -37,6 +37,7 @@ from app.infra.database import Database
 from app.infra.hubs import hub_edge
 from app.infra.json_sql import Expression, array, build
 from app.infra.projection import Context, Edge, Projection, Rows, Statement, View
+from app.infra.question_tables import question
 from app.infra.reader import Signer, acting
 from app.infra.signal_tables import change, epoch, log_mark, signal
 from app.infra.tables import hub
@@ -73,6 +74,7 @@ class Kind:
 
 KINDS: tuple[Kind, ...] = (
     Kind("signal", "signal", signal, external="external_id"),
+    Kind("question", "question", question, external="external_id"),
     Kind("hub", "hub", hub, key="slug", owner="id"),
     Kind("reference-data", key="edition"),
 )
@@ -115,8 +117,8 @@ def _edge(kind: Kind) -> Edge:
 
 
 def _rows_of(noun: str, table: Table) -> Any:
-    """The rows that a view's expressions expect: a signal comes with what a search would add."""
-    if noun == "signal":
+    """The rows that a view's expressions expect: what can be searched comes with what a search would add."""
+    if noun in ("signal", "question"):
         s = table.alias()
         return select(s, literal_column("0::real").label("rank"), cast(null(), Text).label("words")).subquery()
     return table.alias()

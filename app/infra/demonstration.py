@@ -12,6 +12,8 @@ from app.domain.hubs import Hub, Member, create_hub, put_member
 from app.domain.ids import new_id
 from app.domain.reference import Area
 from app.domain.text import fold
+from app.infra.demonstration_questions import clear as clear_questions
+from app.infra.demonstration_questions import load_questions
 from app.infra.demonstration_signals import load_signals
 from app.infra.demonstration_volume import clear as clear_signals
 from app.infra.loading import hold_writers, take_turn
@@ -36,7 +38,7 @@ async def load(connection: asyncpg.Connection) -> bool:
     async with connection.transaction():
         await take_turn(connection)
         if await connection.fetchval("select 1 from hub where slug = $1", ZOETERMEER):
-            return await load_signals(connection) > 0
+            return await load_signals(connection) + await load_questions(connection) > 0
         ids = {}
         for key, name, type_, side, strand, workfield, region in ORGANISATIONS:
             ids[key] = await connection.fetchval(
@@ -49,6 +51,7 @@ async def load(connection: asyncpg.Connection) -> bool:
             )
         await _zoetermeer(connection, ids)
         await load_signals(connection)
+        await load_questions(connection)
     return True
 
 
@@ -90,6 +93,7 @@ async def clear(connection: asyncpg.Connection) -> int:
     async with connection.transaction():
         await take_turn(connection)
         await hold_writers(connection)
+        await clear_questions(connection)
         codes = [row["area_code"] for row in await connection.fetch("select area_code from hub where demonstration")]
         await connection.execute(
             """update hub set frontrunner_id = null, frontrunner_role = null, version = version + 1, updated_at = now()

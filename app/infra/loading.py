@@ -91,12 +91,13 @@ async def _terms(connection: asyncpg.Connection, data: ReferenceData) -> None:
         columns=[
             "vocabulary", "code", "rank", "parent", "label_nl", "label_en", "description_nl", "description_en",
             "example_nl", "example_en", "workfields", "side", "organised", "under_represented", "nearest_role", "basis",
+            "framework", "level",
         ],
         records=[
             (
                 t.vocabulary, t.code, t.rank, t.parent, t.label.nl, t.label.en, t.description.nl, t.description.en,
                 t.example and t.example.nl, t.example and t.example.en, list(t.workfields), t.side, t.organised,
-                t.under_represented, t.nearest_role, t.basis,
+                t.under_represented, t.nearest_role, t.basis, t.framework, t.level,
             )
             for t in data.terms
         ],

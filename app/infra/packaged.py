@@ -131,6 +131,8 @@ def _terms(texts: Texts) -> Iterator[Term]:
                 example=_label(row, "example") if row.get("example_nl") else None,
                 nearest_role=row.get("nearest_role") or None,
                 basis=row.get("basis") or None,
+                framework=row.get("framework") or None,
+                level=row.get("level") or None,
             )
 
 

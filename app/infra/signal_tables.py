@@ -171,6 +171,7 @@ change = Table(
     Column("op", SmallInteger, nullable=False),
     Column("audience", Integer, nullable=False),
     Column("kept", Integer, nullable=False, server_default=text("0")),
+    Column("kept_hubs", ARRAY(SmallInteger)),
     Column("hub_id", SmallInteger),
     Column("owner_hub", SmallInteger),
     Column("before_audience", Integer),

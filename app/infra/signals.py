@@ -34,6 +34,7 @@ from app.domain.signal_rules import Kind
 from app.infra.hubs import hub_edge
 from app.infra.json_sql import Expression
 from app.infra.projection import Context, Edge, Filter, Key, Rows, View, Walk
+from app.infra.questions import related_questions, signal_questions
 from app.infra.regions import valid
 from app.infra.signal_tables import follow_up, forwarding, signal, signal_history, signal_theme
 from app.infra.tables import hub, membership, region, region_period, term
@@ -203,15 +204,15 @@ def _similar(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     return Rows(mine, (), (mine.c.score.desc(), mine.c.similar_id.desc()))
 
 
-def _that_signal(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+def signal_rows(*where: Any) -> Select[*tuple[Any, ...]]:
+    """Signals as rows of the view, without words sought."""
     s = signal.alias()
-    there = (
-        select(s, literal_column("0::real").label("rank"), cast(null(), Text).label("words"))
-        .where(s.c.id == row.similar_id)
-        .correlate(row.similar_id.table)
-        .subquery()
-    )
-    return Rows(there)
+    conditions = [condition(s.c) for condition in where]
+    return select(s, literal_column("0::real").label("rank"), cast(null(), Text).label("words")).where(*conditions)
+
+
+def _that_signal(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+    return Rows(signal_rows(lambda s: s.id == row.similar_id).correlate(row.similar_id.table).subquery())
 
 
 _SORTS = {
@@ -254,6 +255,8 @@ SIGNAL = View(
         "followUps": Edge("follow-up", _children(follow_up, "on_date", "id")),
         "history": Edge("signal-version", _children(signal_history, "version")),
         "similar": Edge("similar-signal", _similar),
+        "questions": Edge("question", signal_questions),
+        "relatedQuestions": Edge("related-question", related_questions),
     },
     filters={
         "id": Filter(lambda cx, r, v: r.id == v, Uuid()),

@@ -80,6 +80,8 @@ term = Table(
     Column("nearest_role", Text),
     Column("basis", Text),
     Column("bit", SmallInteger),
+    Column("framework", Text),
+    Column("level", Text),
     PrimaryKeyConstraint("vocabulary", "code"),
 )
 

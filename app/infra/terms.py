@@ -40,6 +40,11 @@ def _parent(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     return term_rows("theme", lambda t: t.code == row.parent)
 
 
+def _rungs(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+    """Of the national ladder its levels are the rungs, and they are a vocabulary of their own."""
+    return term_rows("participation-rung", lambda t: t.framework == row.code)
+
+
 def _view(
     vocabulary: str,
     fields: Mapping[str, Callable[[Context, Any], Expression]] | None = None,
@@ -84,6 +89,16 @@ TERM_VIEWS = (
     _view("participation-role", fields={"rank": lambda cx, r: r.rank}),
     _view("participation-phase", fields={"rank": lambda cx, r: r.rank}),
     _view("participation-method"),
+    _view("participation-ladder", edges={"rungs": Edge("participation-rung", _rungs)}),
+    _view(
+        "participation-rung",
+        fields={"rank": lambda cx, r: r.rank},
+        edges={"level": term_edge("participation-level", "level")},
+    ),
+    _view(
+        "participation-condition",
+        fields={"framework": lambda cx, r: r.framework, "mode": lambda cx, r: r.basis},
+    ),
     _view(
         "participant-group",
         fields={

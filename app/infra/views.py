@@ -7,7 +7,10 @@ from app.infra.changes import CHANGE
 from app.infra.hubs import HUB, HUB_PARTS
 from app.infra.locations import LOCATED_REGION, LOCATION
 from app.infra.organisations import ORGANISATION
+from app.infra.participation import PARTICIPATION
 from app.infra.projection import View
+from app.infra.question_parts import QUESTION_PARTS
+from app.infra.questions import QUESTION
 from app.infra.regions import REGION_VIEWS
 from app.infra.signals import SIGNAL, SIGNAL_PARTS
 from app.infra.terms import TERM_VIEWS
@@ -24,4 +27,7 @@ VIEWS: tuple[View, ...] = (
     *SIGNAL_PARTS,
     CHANGE,
     CHANGE_DIGEST,
+    QUESTION,
+    *QUESTION_PARTS,
+    *PARTICIPATION,
 )

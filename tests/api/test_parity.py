@@ -9,7 +9,8 @@ from graphql import GraphQLObjectType
 from pydantic import BaseModel
 
 from app.api.graphql.schema import schema
-from app.api.rest import changes, hubs, locations, organisations, regions, signals, terms
+from app.api.rest import changes, hubs, locations, organisations, participation, regions, signals, terms
+from app.api.rest import question_models as questions
 from app.api.rest.picks import picks
 from app.domain.reading import Pick
 from app.infra.views import VIEWS
@@ -55,6 +56,30 @@ NOUNS = {
     "change": ("Change", None, None),
     "change-digest": ("ChangeDigest", changes.ChangeDigest, changes.DIGEST),
     "similar-signal": ("SimilarSignal", signals.SimilarSignal, signals.SIMILAR),
+    "participation-ladder": ("ParticipationLadder", terms.Ladder, terms.LADDER),
+    "participation-rung": ("ParticipationRung", terms.Rung, terms.RUNG),
+    "participation-condition": ("ParticipationCondition", terms.Condition, terms.CONDITION),
+    "question": ("Question", questions.Question, questions.QUESTION),
+    "levels": ("Levels", questions.Levels, questions.LEVELS),
+    "set-level": ("SetLevel", questions.SetLevel, questions.LEVEL),
+    "matrix": ("Matrix", questions.Matrix, questions.MATRIX),
+    "matrix-phase": ("MatrixPhase", questions.Phase, "code label"),
+    "matrix-cell": ("MatrixCell", questions.Cell, questions.CELL),
+    "mix": ("Mix", questions.Mix, questions.MIX),
+    "mix-group": ("MixGroup", questions.MixGroup, "group { code label } wanted recruited organisations { id name }"),
+    "balance": ("Balance", questions.Balance, questions.BALANCE),
+    "compensation": ("Compensation", questions.Compensation, "offered what"),
+    "period": ("Period", questions.Period, "from to"),
+    "outcome": ("Outcome", questions.Outcome, questions.OUTCOME),
+    "outcome-input": ("OutcomeInput", questions.Input, "source taken reason phase { code label }"),
+    "impact-check": ("ImpactCheck", questions.ImpactCheck, "on finding"),
+    "told-back": ("ToldBack", questions.ToldBack, "on how phase { code label }"),
+    "question-version": ("QuestionVersion", questions.QuestionVersion, questions.VERSION),
+    "related-signal": ("RelatedSignal", questions.RelatedSignal, questions.RELATED_SIGNAL),
+    "participation-figures": ("ParticipationFigures", participation.ParticipationFigures, participation.FIGURES),
+    "level-figures": ("LevelFigures", participation.LevelFigures, participation.LEVEL_FIGURES),
+    "condition-figures": ("ConditionFigures", participation.ConditionFigures, participation.CONDITION_FIGURES),
+    "related-question": ("RelatedQuestion", questions.RelatedQuestion, questions.RELATED_QUESTION),
 }  # fmt: skip
 
 
@@ -133,3 +158,12 @@ def test_the_published_contracts_are_those_of_the_code(request: pytest.FixtureRe
     for name, text in export().items():
         published = (request.config.rootpath / "openapi" / name).read_text(encoding="utf-8")
         assert published == text, f"run `make contracts`: openapi/{name} is not what the code says"
+
+
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [(questions.FoundQuestion, questions.FOUND), (questions.TakenUp, questions.TAKEN_UP)],
+    ids=["found question", "taken up"],
+)
+def test_other_shapes_of_questions_have_exactly_the_names_that_rest_shows(model: type[BaseModel], shown: str) -> None:
+    compare(model, picks(shown), model.__name__)

@@ -235,6 +235,8 @@ async def test_every_path_that_reads_shows_nobody_more_than_he_may_see(as_):
             assert {path for path in reading if "signals" in path} == {
                 "/v1/signals", "/v1/signals/{id}", "/v1/signals/{id}/history", "/v1/signals/{id}/similar",
                 "/v1/hubs/{slug}/signals/{externalId}",
+                # With questions, in test_question_access.py.
+                "/v1/signals/{id}/questions", "/v1/signals/{id}/related-questions", "/v1/questions/{id}/related-signals",
             }, "a new path: give it a test of its own above"  # fmt: skip
             for path in [*reading, "/", "/metrics", "/v1/openapi.json"]:
                 for signal_id in hidden if "{id}" in path else hidden[:1]:

@@ -69,6 +69,7 @@ def test_the_vocabularies_are_complete() -> None:
     assert Counter(term.vocabulary for term in DATA.terms) == {
         "workfield": 3, "umbrella": 3, "theme": 55, "participation-level": 5, "participation-role": 5,
         "participation-phase": 3, "participation-method": 12, "participant-group": 23, "channel": 12,
+        "participation-ladder": 3, "participation-rung": 13, "participation-condition": 19,
     }  # fmt: skip
     assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", term.code) for term in DATA.terms)
 

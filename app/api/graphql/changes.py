@@ -14,6 +14,7 @@ from app.api.graphql.connections import answered
 from app.api.graphql.executing import Ready
 from app.api.graphql.hubs import Hub
 from app.api.graphql.limits import Limits
+from app.api.graphql.questions import Question
 from app.api.graphql.selecting import Projected
 from app.api.graphql.signals import Signal
 from app.api.graphql.walking import Walk, Walked, page_size
@@ -38,6 +39,7 @@ class Change:
     at: datetime
     hub: Hub | None
     signal: Signal | None
+    question: Question | None
 
 
 @strawberry.type(description="A page of changes. `cursor` says where to go on, also on an empty page.")

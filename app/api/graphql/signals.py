@@ -12,6 +12,7 @@ from strawberry.scalars import JSON
 
 from app.api.graphql.connections import Connection, answered
 from app.api.graphql.hubs import Hub
+from app.api.graphql.questions import Question, RelatedQuestion
 from app.api.graphql.regions import Region
 from app.api.graphql.selecting import Projected, project
 from app.api.graphql.terms import Channel, ParticipantGroup, Theme, Umbrella, Workfield
@@ -90,6 +91,8 @@ class Signal:
     follow_ups: list[FollowUp]
     history: list[SignalVersion]
     similar: list[SimilarSignal]
+    questions: list[Question]
+    related_questions: list[RelatedQuestion]
 
 
 @strawberry.input

@@ -54,6 +54,23 @@ class ParticipationLevel(Term):
 class ParticipationMethod(Term): ...
 
 
+@strawberry.type(description="A rung of another ladder, and the national level that it comes to.")
+class ParticipationRung(Term):
+    rank: int
+    level: ParticipationLevel
+
+
+@strawberry.type(description="A ladder that hubs may use. The rungs of the national one are the participation levels.")
+class ParticipationLadder(Term):
+    rungs: list[ParticipationRung]
+
+
+@strawberry.type(description="What is asked of every hub. `mode`: computed from questions and signals, or asked.")
+class ParticipationCondition(Term):
+    framework: str
+    mode: str
+
+
 @strawberry.type(description="`side` is resident, user or relative.")
 class ParticipantGroup(Term):
     side: str | None
@@ -74,6 +91,8 @@ PROJECTED = {
     "participationRoles": Projected("participation-role", "connection"),
     "participationPhases": Projected("participation-phase", "connection"),
     "participationMethods": Projected("participation-method", "connection"),
+    "participationLadders": Projected("participation-ladder", "connection"),
+    "participationConditions": Projected("participation-condition", "connection"),
     "participantGroups": Projected("participant-group", "connection"),
     "channels": Projected("channel", "connection"),
 }
@@ -120,6 +139,18 @@ class TermQuery:
         self, info: Info, first: int = 50, after: str | None = None
     ) -> Connection[ParticipationMethod]:
         return await answered(info, PROJECTED["participationMethods"])
+
+    @strawberry.field(description="Ladders, with the national level that each rung comes to.")
+    async def participation_ladders(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[ParticipationLadder]:
+        return await answered(info, PROJECTED["participationLadders"])
+
+    @strawberry.field(description="What the programme and the report ask of every hub.")
+    async def participation_conditions(
+        self, info: Info, first: int = 50, after: str | None = None
+    ) -> Connection[ParticipationCondition]:
+        return await answered(info, PROJECTED["participationConditions"])
 
     @strawberry.field(description="Groups for the mix.")
     async def participant_groups(

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field
 
 from app.api.rest import hubs, signals
+from app.api.rest import question_models as questions
 from app.api.rest.answers import Strict, Whole, etag, listing, respond
 from app.api.rest.contract import STREAM, Collection, Reference, responses
 from app.api.rest.doors import Ask, Asking, Door
@@ -36,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["Sync"], route_class=Door)
 CHANGE = "type id externalId hub { slug name } version op at"
 DIGEST = "type hub { slug name } month count digest"
 # What `expand=resource` shows of each type: what its own address shows.
-RESOURCES = (("signal", picks(signals.SIGNAL)), ("hub", picks(hubs.HUB)))
+RESOURCES = (("signal", picks(signals.SIGNAL)), ("question", picks(questions.QUESTION)), ("hub", picks(hubs.HUB)))
 
 _CURSOR = "eyJjdXJzb3IiOiJvcGFxdWUifQ.2f1c9a0be5d84c7aa3b1f0e2d4c6b8a9"
 GONE: dict[int | str, dict[str, Any]] = {
@@ -74,7 +75,7 @@ class ChangeEntry(Reference):
     version: int = Field(examples=[3])
     op: Op
     at: datetime = Field(description="When the change was made; the order of the stream is not that of these times.")
-    resource: signals.Signal | hubs.Hub | None = Field(
+    resource: signals.Signal | questions.Question | hubs.Hub | None = Field(
         default=None, description="With `expand=resource`, of an upsert: the resource in this very version."
     )
 
@@ -90,7 +91,7 @@ class ChangePage(Reference):
 class ChangeDigest(Reference):
     """What you should hold of one type, of one hub, created in one month."""
 
-    type: Literal["signal", "hub"]
+    type: Literal["signal", "question", "hub"]
     hub: HubReference
     month: str = Field(description="Month of `createdAt`, in UTC.", examples=["2026-03"])
     count: int = Field(examples=[2])
@@ -131,7 +132,7 @@ class StreamQuery(Strict):
 
 
 class DigestQuery(Strict):
-    type: Annotated[Literal["signal", "hub"] | None, Field(description="Only this type.")] = None
+    type: Annotated[Literal["signal", "question", "hub"] | None, Field(description="Only this type.")] = None
     hub: Annotated[str | None, Field(max_length=80, description="Only what this hub owns.", examples=["limburg"])] = (
         None
     )

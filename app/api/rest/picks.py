@@ -46,6 +46,31 @@ REFERENCES: Mapping[str, str] = {
     "signal": "id title",
     "signal-version": "version at action",
     "similar-signal": "signal { id title hub { slug name } } score sameThemes",
+    "question": "id title",
+    "levels": "intended { code label } agreed { code label } achieved { code label }",
+    "matrix": (
+        "phases { code label } cells { phase { code label } role { code label } activity groups { code label } on realised "
+        "heldByHub }"
+    ),
+    "matrix-cell": "phase { code label } role { code label } activity groups { code label }",
+    "mix": "groups { group { code label } wanted recruited organisations { id name } } imbalanceReason",
+    "mix-group": "group { code label } wanted recruited",
+    "balance": "state basis missingSides missingForms missingWorkfields { code label } missingGroups { code label }",
+    "compensation": "offered what",
+    "period": "from to",
+    "outcome": (
+        "inputSummary inputs { source taken reason } decision explanation decidedOn impact "
+        "impactChecks { on finding } toldBack { on how }"
+    ),
+    "outcome-input": "source taken reason",
+    "impact-check": "on finding",
+    "told-back": "on how",
+    "question-version": "version at action",
+    "related-signal": "signal { id title } score sameThemes overlap sameWords",
+    "related-question": "question { id title } score sameThemes overlap sameWords",
+    "participation-figures": "questionCount concludedCount asPromised lessThanPromised moreThanPromised",
+    "level-figures": "level { code label } intended agreed achieved",
+    "condition-figures": "code label count of share",
     "located-region": "scheme code name share shareAssumed",
 }
 TERM = "code label"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
 from app.api.rest.answers import PageQuery, page
 from app.api.rest.contract import Collection, Reference, responses
@@ -50,6 +51,26 @@ class Ranked(Term):
     rank: int
 
 
+class Rung(Term):
+    """A rung of another ladder, and the national level that it comes to."""
+
+    rank: int
+    level: TermReference
+
+
+class Ladder(Term):
+    """A ladder that hubs may use. The rungs of the national one are the participation levels."""
+
+    rungs: list[Rung]
+
+
+class Condition(Term):
+    """What the programme (`zonmw`) or the advice report (`advies`) asks of every hub; `description` is the indicator."""
+
+    framework: str
+    mode: str = Field(description="`computed` from questions and signals, or `asked`.")
+
+
 class Group(Term):
     """A group of participants. `side`: resident, user or relative."""
 
@@ -64,6 +85,9 @@ UMBRELLA = "code label description workfield { code label }"
 THEME = "code label description workfields { code label } children { code label description workfields { code label } }"
 LEVEL = "code rank label description example nearestRole { code label }"
 RANKED = "code rank label description"
+RUNG = "code rank label description level { code label }"
+LADDER = f"code label description rungs {{ {RUNG} }}"
+CONDITION = "code label description framework mode"
 GROUP = "code label description side organised underRepresented workfield { code label }"
 
 
@@ -105,6 +129,25 @@ async def list_phases(asking: Ask, query: Annotated[PageQuery, Query()]) -> Resp
 @router.get("/participation-methods", summary="List participation methods", responses=responses(Collection[Term]))
 async def list_methods(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
     return await page(asking, "participation-method", TERM, query, {})
+
+
+@router.get(
+    "/participation-ladders",
+    summary="List participation ladders",
+    description="The national one, and those that hubs may use in its place, with the level that each rung comes to.",
+    responses=responses(Collection[Ladder]),
+)
+async def list_ladders(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
+    return await page(asking, "participation-ladder", LADDER, query, {})
+
+
+@router.get(
+    "/participation-conditions",
+    summary="List what is asked of every hub",
+    responses=responses(Collection[Condition]),
+)
+async def list_conditions(asking: Ask, query: Annotated[PageQuery, Query()]) -> Response:
+    return await page(asking, "participation-condition", CONDITION, query, {})
 
 
 @router.get("/participant-groups", summary="List participant groups", responses=responses(Collection[Group]))

@@ -1,0 +1,191 @@
+"""The participation profile: what triggers add up is what the questions themselves say, for each reader."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import asyncpg
+import pytest
+
+from tests import signal_cases
+from tests.question_cases import OUTCOME, add, brought_to, patch, put, put_bare, step
+
+WHO = ("own-hub", "other-hub", "umbrella", "national", "admin", "outsider")
+
+
+@pytest.fixture(scope="module")
+async def house(fresh, running):
+    async for found in _house(fresh, running):
+        yield found
+
+
+async def _house(fresh, running):
+    addresses = await asyncio.to_thread(fresh, "profile")
+    async with running(addresses) as house:
+        async with house.client("own-hub") as own:
+            await brought_to(own, "followed-up", visibility="hub")
+            shared = await brought_to(own, "open", visibility="network", themes=["stigma"])
+            await put_bare(own, shared["id"], "hubs/limburg")
+            gone = await brought_to(own, "open", visibility="public")
+            await own.delete(f"/v1/questions/{gone['id']}", headers={"if-match": "*"})
+            cancelled = await brought_to(own, "recruiting", visibility="public")
+            await step(own, cancelled["id"], "cancelled")
+            linked = await brought_to(own, "in-progress", visibility="public")
+            signal = await signal_cases.verified(own)
+            await put_bare(own, linked["id"], f"signals/{signal['id']}")
+            await put(
+                own, linked["id"], "outcome", OUTCOME | {"toldBack": [{"on": "2026-03-01"}], "impact": "Minder reizen."}
+            )
+            await step(own, linked["id"], "concluded")
+            await patch(own, linked["id"], {"levels": {"achieved": "regie-voeren"}})
+        async with house.client("other-hub") as other:
+            await put_bare(other, shared["id"], "hubs/limburg")
+        yield house
+
+
+async def everything(client):
+    found, address = [], "/v1/questions?limit=20&expand=matrix,outcome,signals"
+    while address:
+        page = (await client.get(address)).json()
+        found, address = found + page["items"], page["next"]
+    return [item for item in found if item["openedAt"] and item["status"] != "cancelled"]
+
+
+async def profile(client, **params):
+    response = await client.get("/v1/participation-profile", params=params)
+    assert response.status_code == 200, response.text
+    return response.json()["items"]
+
+
+def expected(questions):
+    """The figures by counting the questions themselves."""
+    done = [q for q in questions if q["status"] in ("concluded", "followed-up")]
+    told = [q for q in done if q["outcome"]["toldBack"]]
+    mixed = [q for q in questions if q["balance"]["state"] != "unknown"]
+    kept = Counter()
+    for q in questions:
+        promised = q["levels"]["agreed"] or q["levels"]["intended"]
+        if promised and q["levels"]["achieved"]:
+            kept[
+                (q["levels"]["achieved"]["rank"] > promised["rank"])
+                - (q["levels"]["achieved"]["rank"] < promised["rank"])
+            ] += 1
+
+    def share(part, whole):
+        return round(len(part) / len(whole), 3) if whole else None
+
+    return {
+        "questionCount": len(questions), "concludedCount": len(done), "asPromised": kept[0], "lessThanPromised": kept[-1],
+        "moreThanPromised": kept[1], "shareToldBack": share(told, done),
+        "shareBalanced": share([q for q in mixed if q["balance"]["state"] in ("balanced", "deliberate")], mixed),
+        "shareCompensated": share([q for q in questions if (q["compensation"] or {}).get("offered")], questions),
+        "shareFromLifeWorld": share([q for q in questions if q["origin"] == "life-world"], questions),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("who", WHO)
+async def test_the_figures_are_those_of_the_questions_that_a_reader_sees(as_, who):
+    async with as_(who) as client:
+        questions = await everything(client)
+        (whole,) = await profile(client)
+        assert {name: whole[name] for name in expected(questions)} == expected(questions)
+        assert whole["protected"] is (who not in ("own-hub", "other-hub", "national"))
+        for moment in ("intended", "agreed", "achieved"):
+            counted = Counter(q["levels"][moment]["code"] for q in questions if q["levels"][moment])
+            assert {item["level"]["code"]: item[moment] for item in whole["levels"] if item[moment]} == counted
+        found = {item["code"]: (item["count"], item["of"]) for item in whole["conditions"]}
+        done = [q for q in questions if q["status"] in ("concluded", "followed-up")]
+        cells = [cell for q in questions for cell in q["matrix"]["cells"]]
+        assert found["mensen-zelf-aan-tafel"] == (sum(not cell["heldByHub"] for cell in cells), len(cells))
+        assert found["transparantie"] == (sum(q["visibility"] == "public" for q in done), len(done))
+        confirmed = [q for q in questions if q["stakeholder"] and q["levels"]["confirmed"]]
+        assert found["verantwoordelijkheid-en-zeggenschap"] == (len(confirmed), len(questions))
+        followed = [q for q in done if q["levels"]["achieved"] and q["outcome"]["impact"] and q["outcome"]["toldBack"]]
+        assert found["impact-en-opvolging"] == (len(followed), len(done))
+        if who == "own-hub":
+            assert found["brug-leefwereld-systeemwereld"][0] == len([q for q in questions if q["signals"]])
+
+
+@pytest.mark.parametrize("who", ["own-hub", "other-hub", "outsider"])
+async def test_grouped_each_question_counts_in_everything_it_is_of(as_, who):
+    async with as_(who) as client:
+        questions = await everything(client)
+        by_hub = {item["hub"]["slug"]: item["questionCount"] for item in await profile(client, groupBy="hub")}
+        assert by_hub == Counter(hub["slug"] for q in questions for hub in q["hubs"])
+        by_theme = {item["theme"]["code"]: item["questionCount"] for item in await profile(client, groupBy="theme")}
+        assert by_theme == Counter(theme["code"] for q in questions for theme in q["themes"])
+        fields = await profile(client, groupBy="workfield")
+        named = [q for q in questions if q["workfieldsSource"] != "cross-cutting"]
+        assert {i["workfield"]["code"]: i["questionCount"] for i in fields if i["workfield"]} == Counter(
+            field["code"] for q in named for field in q["workfields"]
+        )
+        assert sum(i["questionCount"] for i in fields if i["crossCutting"]) == len(questions) - len(named)
+        months = {item["period"]: item["questionCount"] for item in await profile(client, groupBy="period")}
+        assert months == Counter(q["openedAt"][:7] for q in questions)
+        years = {
+            item["period"]: item["questionCount"] for item in await profile(client, groupBy="period", period="year")
+        }
+        assert years == Counter(q["openedAt"][:4] for q in questions)
+        quarters = await profile(client, groupBy="period", period="quarter")
+        assert sum(item["questionCount"] for item in quarters) == len(questions)
+        assert all(item["period"][4:6] == "-Q" for item in quarters)
+
+
+async def test_grouped_by_region_a_question_counts_in_each_region_of_the_scheme_that_it_touches(as_):
+    async with as_("national") as client:
+        questions = await everything(client)
+        touched = {}
+        for region in {region["code"] for q in questions for region in q["regions"]}:
+            overlaps = (await client.get(f"/v1/regions/{region}/overlaps?scheme=provincie")).json()["items"]
+            touched[region] = {item["region"]["code"] for item in overlaps}
+        wanted = Counter(code for q in questions for code in set().union(*(touched[r["code"]] for r in q["regions"])))
+        found = {
+            item["region"]["code"]: item["questionCount"]
+            for item in await profile(client, groupBy="region", scheme="provincie")
+        }
+        assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("query", "location", "code"),
+    [
+        ("groupBy=region", "scheme", "required"), ("groupBy=region&scheme=nonsense", "scheme", "unknown-scheme"),
+        ("groupBy=hub&scheme=provincie", "scheme", "not-applicable"), ("groupBy=hub&period=year", "period", "not-applicable"),
+        ("groupBy=colour", "groupBy", "unknown-code"), ("by=hub", "by", "unknown-parameter"),
+    ],
+)  # fmt: skip
+async def test_a_grouping_that_means_nothing_is_refused(as_, query, location, code):
+    async with as_("outsider") as client:
+        response = await client.get(f"/v1/participation-profile?{query}")
+    assert response.status_code == 400, response.text
+    assert [(fault["location"], fault["code"]) for fault in response.json()["errors"]] == [(location, code)]
+
+
+async def test_both_doors_give_the_same_figures(as_):
+    from app.api.rest.participation import FIGURES
+
+    async with as_("national") as client:
+        rest = await profile(client, groupBy="hub")
+        query = f"{{ participationProfile(groupBy: HUB) {{ {FIGURES} }} }}"
+        assert (await client.post("/graphql", json={"query": query})).json()["data"]["participationProfile"] == rest
+
+
+async def test_folding_the_tally_changes_no_figure(as_, house):
+    owner = await asyncpg.connect(house.addresses.owner)
+    async with as_("national") as client:
+        before = [await profile(client, groupBy=by) for by in ("all", "hub", "theme")]
+        await owner.execute("select fold_tally()")
+        assert [await profile(client, groupBy=by) for by in ("all", "hub", "theme")] == before
+    rows, keys = await owner.fetchrow(
+        "select count(*), count(distinct (dimension, key, audience, readers)) from participation_tally"
+    )
+    await owner.close()
+    assert rows == keys
+
+
+async def test_a_draft_counts_for_nobody(as_):
+    async with as_("own-hub") as own:
+        (before,) = await profile(own)
+        await add(own)
+        assert await profile(own) == [before]
