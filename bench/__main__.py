@@ -17,7 +17,7 @@ from app.infra.clients import NewClient, create_client
 from app.infra.prepare import Addresses
 from app.logs import configure
 from app.settings import Settings
-from bench import signals
+from bench import national, signals
 from bench.capture import capture
 from bench.cases import Case, never_seen, questions
 from bench.house import House, Measured
@@ -49,10 +49,11 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="print markdown instead of tables")
     parser.add_argument("--only", default="", help="only cases with this word in their name or door")
     parser.add_argument("--signals", action="store_true", help="signals alone, at ten thousand and at a million")
+    parser.add_argument("--national", action="store_true", help="counts alone, at a million signals and at five")
     given = parser.parse_args()
     configure("error")
-    if given.signals:
-        for table in signals.measure(quick=given.quick):
+    if given.signals or given.national:
+        for table in (signals if given.signals else national).measure(quick=given.quick):
             (Console() if Console().is_terminal else Console(width=160)).print(table)
         return
     with House() as house:
