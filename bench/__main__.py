@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [--markdown] [--only WORD]`: measures, prints, and exits with 0 whatever the numbers are."""
+"""`python -m bench [--quick] [--markdown] [--part NAME …] [--only WORD]`: measures, prints, and exits with 0 whatever the numbers are."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import argparse
 import asyncio
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import asyncpg
 import httpx
 from rich.console import Console
+from rich.table import Table
 
 from app.infra.clients import NewClient, create_client
 from app.infra.prepare import Addresses
 from app.logs import configure
 from app.settings import Settings
-from bench import changes, privacy, signals
+from bench import changes, national, privacy, push, signals
+from bench import questions as questions_bench
 from bench.capture import capture
 from bench.cases import Case, never_seen, questions
 from bench.house import House, Measured
@@ -25,6 +27,10 @@ from bench.table import Figure, Row, compare, fraction, markdown, shortfalls, ta
 
 MOST_MEMORY_MB, MOST_COLD_MS, FIRST_START, SECOND_START = 120, 6, 20, 5
 CHEAP, CHEAPEST = 0.25, 0.10
+USUAL = ("house", "changes", "signals", "push", "privacy")
+PARTS = (*USUAL, "questions", "national")
+"""What can be measured. Questions and counts need a network of their own size, which takes minutes to make.
+`bench.race`, `bench.faults` and `bench.federation` are programs of their own."""
 
 say = Console(stderr=True, highlight=False)
 
@@ -47,24 +53,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the service against its limit.")
     parser.add_argument("--quick", action="store_true", help="a smoke run of seconds; its numbers say little")
     parser.add_argument("--markdown", action="store_true", help="print markdown instead of tables")
-    parser.add_argument("--only", default="", help="only cases with this word in their name or door")
-    parser.add_argument("--signals", action="store_true", help="signals alone, and the privacy gate")
+    parser.add_argument("--only", default="", help="of the house, only cases with this word in their name or door")
+    parser.add_argument("--part", action="append", choices=PARTS, help=f"this alone; without: {', '.join(USUAL)}")
     parser.add_argument("--million", action="store_true", help="signals at a million too: five to ten minutes more")
     given = parser.parse_args()
     configure("error")
-    if given.signals:
-        _signals(million=given.million, quick=given.quick)
-        return
-    with House() as house:
-        rows, figures, unanswered = measure(house, QUICK if given.quick else CAREFUL, given.only.lower())
-    if not given.only:
+    parts = ["house"] if given.only else given.part or USUAL
+    rows, figures, short = [], [], []
+    if "house" in parts:
+        with House() as house:
+            rows, figures, short = measure(house, QUICK if given.quick else CAREFUL, given.only.lower())
+    if "changes" in parts:
         rows, figures = (a + b for a, b in zip((rows, figures), changes.measure(quick=given.quick), strict=True))
-    console = Console() if Console().is_terminal else Console(width=160)
+    if rows:
+        _show(rows, figures, short, given)
+    sizes = (signals.SMALL, signals.MILLION) if given.million else (signals.SMALL,)
+    others: dict[str, Callable[[], Sequence[Table]]] = {
+        "signals": lambda: signals.measure(sizes, quick=given.quick),
+        "push": lambda: push.measure(quick=given.quick),
+        "questions": lambda: questions_bench.measure(quick=given.quick),
+        "national": lambda: national.measure(quick=given.quick),
+    }
+    for part in parts:
+        for table in others[part]() if part in others else ():
+            _console().print(table)
+    if "privacy" in parts:
+        privacy.main()
+
+
+def _console() -> Console:
+    return Console() if Console().is_terminal else Console(width=160)
+
+
+def _show(rows: list[Row], figures: list[Figure], unanswered: list[str], given: argparse.Namespace) -> None:
     if given.markdown:
-        console.print(markdown(rows, figures), soft_wrap=True, highlight=False, markup=False)
+        _console().print(markdown(rows, figures), soft_wrap=True, highlight=False, markup=False)
     else:
         for table in tables(rows, figures):
-            console.print(table)
+            _console().print(table)
     short = [*unanswered, *shortfalls(rows, figures)]
     say.print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}.")
     if given.quick:
@@ -73,17 +99,6 @@ def main() -> None:
         "\n".join(["Short of what is wanted:", *(f"- {line}" for line in short)]) if short else "All as wanted.",
         soft_wrap=True,
     )
-    if not given.only:
-        _signals(million=given.million, quick=given.quick)
-
-
-def _signals(*, million: bool, quick: bool) -> None:
-    """Signals at their sizes, and what the privacy gate finds on its corpus."""
-    console = Console() if Console().is_terminal else Console(width=160)
-    sizes = (signals.SMALL, signals.MILLION) if million else (signals.SMALL,)
-    for table in signals.measure(sizes, quick=quick):
-        console.print(table)
-    privacy.main()
 
 
 def measure(house: House, pace: Pace, only: str) -> tuple[list[Row], list[Figure], list[str]]:

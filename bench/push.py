@@ -1,7 +1,7 @@
 """Pushing a batch of a thousand against a bare insert of the same thousand rows: one statement on one connection, with
 the same indexes and triggers, its arguments made beforehand.
 
-`python -m bench --sync [--quick]`. Both sides take turns, one request at a time: a hub sends its batches one by one.
+`python -m bench --part push [--quick]`. Both sides take turns, one request at a time: a hub sends its batches one by one.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Questions at five hundred and at twenty thousand, among many signals: pages against the limit, the profile, relatives.
 
-`python -m bench --questions [--quick]`.
+`python -m bench --part questions [--quick]`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Signals at ten thousand and at a million: reading against the limit, growth, row-level security, search, writing.
 
-`python -m bench [--signals] [--million] [--quick]`. Each size has a database of its own on one server of its own.
+`python -m bench --part signals [--million] [--quick]`. Each size has a database of its own on one server of its own.
 """
 
 from __future__ import annotations

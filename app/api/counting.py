@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from app.api.asking import Services
@@ -65,16 +66,29 @@ async def count_items(services: Services, found: Found, language: Language) -> l
         keys.append(("kind", KIND, None))
     if "period" in grouped:
         keys.append(("period", PERIOD, None))
-    items = []
-    for cell in found.cells:
-        item = {name: cell[at] if known is None else known.get(cell[at]) for name, at, known in keys}
-        count, people = cell[COUNT], found.people(cell)
-        item["count"] = _plain(count)
-        item["apportioned"] = min(1.0, max(0.0, round(cell[SPREAD] / count, 4))) if cell[SPREAD] else 0
-        item["per100k"] = round(count / people * 100_000, 2) if people else None
-        item["protected"] = found.protected
-        items.append(item)
-    return items
+    return _items(found, keys) if found.cells else []
+
+
+def _items(found: Found, keys: Sequence[tuple[str, int, Mapping[Any, Any] | None]]) -> list[dict[str, Any]]:
+    """Column by column: cell by cell takes twice as long, and there may be 100,000."""
+    cells = list(zip(*found.cells, strict=True))
+    columns: dict[str, Iterable[Any]] = {
+        name: cells[at] if known is None else map(known.get, cells[at]) for name, at, known in keys
+    }
+    places = list(zip(cells[REGION], cells[HUB], strict=True))
+    first = dict(
+        zip(places, found.cells, strict=True)
+    )  # one cell of each place: whom a figure is of goes by that alone
+    per = {place: 100_000 / of if (of := found.people(cell)) else None for place, cell in first.items()}
+    figures = list(zip(cells[COUNT], cells[SPREAD], map(per.get, places), strict=True))
+    columns["count"] = [int(count) if count.is_integer() else _plain(count) for count, _, _ in figures]
+    columns["apportioned"] = [
+        min(1.0, max(0.0, round(spread / count, 4))) if spread else 0 for count, spread, _ in figures
+    ]
+    columns["per100k"] = [None if of is None else round(count * of, 2) for count, _, of in figures]
+    columns["protected"] = repeat(found.protected, len(figures))
+    names = tuple(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _plain(count: float) -> float | int:

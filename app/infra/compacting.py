@@ -15,7 +15,8 @@ _STEP = """
 with here as (
     select (select max(id) from epoch) as present, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as final
 ), held as (
-    select m.epoch, m.xact_id, m.seq from log_mark m where m.name <> 'removed' order by 1, 2, 3 limit 1
+    select epoch, xact_id, 0 as seq from count_state  -- counts have not been made of what comes after this
+    union all select epoch, xact_id, seq from log_mark where name <> 'removed' order by 1, 2, 3 limit 1
 ), looked_at as materialized (
     select c.* from change c, here
     where (c.epoch, c.xact_id, c.seq) > ($1, $2, $3) and (c.epoch < here.present or c.xact_id < here.final)

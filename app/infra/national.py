@@ -132,7 +132,8 @@ class PostgresCounts:
         )  # fmt: skip
         async with self._database.transaction(actor) as connection:
             rows = await connection.fetch(_CELLS, *arguments)
-        return list(map(tuple, rows))
+        found: list[Cell] = rows
+        return found
 
     async def labels(self, vocabulary: str, language: Language) -> Mapping[str, str]:
         """See the port."""

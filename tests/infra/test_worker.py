@@ -46,7 +46,7 @@ async def test_the_counts_follow_the_log_by_themselves(place):
     await database.open()
     worker = Worker(steps(database))
     await worker.start()
-    while await owner.fetchval(behind):  # noqa: ASYNC110 - another connection's work: there is no event to wait for
+    while await owner.fetchval(behind):  # noqa: ASYNC110 - it is the database that tells
         await asyncio.sleep(0.05)
     await worker.stop()
     await database.close()
