@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "20261128_questions"
-down_revision = "20261130_federation"
+down_revision = "20261127_pull"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261129_national"
-down_revision = "20261127_pull"
+down_revision = "20261128_questions"
 branch_labels = None
 depends_on = None
 
