@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -83,18 +83,6 @@ def create_app(
     )
 
     parts = [part for part in (watch, horizon, identity, worker) if part is not None]
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await database.open()
-        for part in parts:
-            await part.start()
-        yield
-        for part in reversed(parts):
-            await part.stop()
-        await federation.stop()
-        await database.close()
-
     measures = Measures(lambda: watch.problem is None, lambda: horizon.waiting, lambda: horizon.age)
 
     async def proven(token: str) -> Actor:
@@ -102,7 +90,7 @@ def create_app(
         await gate.confirm(actor)
         return actor
 
-    app, lane = api.build(services, measures, lifespan)
+    app, lane = api.build(services, measures, lambda _: _running(database, federation, parts))
     return _Application(
         app,
         mounting.sockets(services, proven),
@@ -118,6 +106,19 @@ def create_app(
             measures=measures,
         ),
     )
+
+
+@asynccontextmanager
+async def _running(database: Database, federation: Federation, parts: Sequence[Any]) -> AsyncIterator[None]:
+    """Everything that works in the background, for as long as the app lives."""
+    await database.open()
+    for part in parts:
+        await part.start()
+    yield
+    for part in reversed(parts):
+        await part.stop()
+    await federation.stop()
+    await database.close()
 
 
 def _identity(settings: Settings, database: Database) -> Identity | None:

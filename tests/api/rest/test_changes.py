@@ -151,11 +151,11 @@ async def test_types_and_the_size_of_a_page_can_be_chosen(house, own):
     await verified(own)
     async with house.client() as anyone:
         everything, _ = await pages(anyone)
-        assert {item["type"] for item in everything} == {"signal", "hub", "reference-data"}
+        assert {item["type"] for item in everything} == {"signal", "question", "hub", "reference-data"}
         hubs, _ = await pages(anyone, types="hub", limit=4)
         assert brief(hubs) == brief([item for item in everything if item["type"] == "hub"])
         both, _ = await pages(anyone, types="hub, signal", limit=7)
-        assert brief(both) == brief([item for item in everything if item["type"] != "reference-data"])
+        assert brief(both) == brief([item for item in everything if item["type"] in ("hub", "signal")])
 
 
 async def test_since_begins_at_a_time(own):
@@ -503,7 +503,7 @@ async def test_a_client_computes_the_same_digests_from_what_it_pulled(house, own
     await verified(own, visibility="public")
     await add(own)
     async with house.client(who) as client:
-        items, _ = await pages(client, types="signal,hub", limit=1000, expand="resource")
+        items, _ = await pages(client, types="signal,question,hub", limit=1000, expand="resource")
         held = [
             (item["type"], item["id"], item["version"], item["hub"]["slug"], item["resource"]["createdAt"])
             for item in items
