@@ -17,7 +17,7 @@ from app.infra.clients import NewClient, create_client
 from app.infra.prepare import Addresses
 from app.logs import configure
 from app.settings import Settings
-from bench import changes, push, signals
+from bench import changes, federation, push, signals
 from bench.capture import capture
 from bench.cases import Case, never_seen, questions
 from bench.house import House, Measured
@@ -49,12 +49,13 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="print markdown instead of tables")
     parser.add_argument("--only", default="", help="only cases with this word in their name or door")
     parser.add_argument("--signals", action="store_true", help="signals alone, at ten thousand and at a million")
-    parser.add_argument("--sync", action="store_true", help="batches of signals pushed by a hub's own ids alone")
+    parser.add_argument("--sync", action="store_true", help="pushing in batches and federated pull alone")
     given = parser.parse_args()
     configure("error")
     if given.signals or given.sync:
-        for table in (push if given.sync else signals).measure(quick=given.quick):
-            (Console() if Console().is_terminal else Console(width=160)).print(table)
+        for part in (push, federation) if given.sync else (signals,):
+            for table in part.measure(quick=given.quick):
+                (Console() if Console().is_terminal else Console(width=160)).print(table)
         return
     with House() as house:
         rows, figures, unanswered = measure(house, QUICK if given.quick else CAREFUL, given.only.lower())

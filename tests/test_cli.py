@@ -220,3 +220,19 @@ def test_the_change_log_is_compacted_and_says_what_went(run, place):
     assert int(re.search(r"Removed ([\d,]+) replaced entries and 0 old deletions", said)[1].replace(",", "")) >= 1_233
     assert ask(place, "select array_agg(version) from change where resource_id = md5('compacted')::uuid") == [1234]
     assert "Removed 0 replaced entries" in run("changes", "compact").output
+
+
+def test_counts_are_verified_told_when_wrong_and_made_anew(run, place):
+    async def spoil():
+        connection = await asyncpg.connect(place.owner)
+        await connection.execute("update count_cell set n = n + 1 where ctid = (select ctid from count_cell limit 1)")
+        await connection.close()
+
+    assert run("national", "rebuild").exit_code == 0
+    assert run("national", "verify").exit_code == 0
+    asyncio.run(spoil())
+    found = run("national", "verify")
+    assert found.exit_code == 1
+    assert "expected" in found.stdout
+    assert run("national", "rebuild").exit_code == 0
+    assert run("national", "verify").exit_code == 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orjson import loads
-
 from app.api.asking import Services
 from app.domain.access import Actor
 from app.domain.national import (
@@ -22,7 +20,7 @@ from app.domain.national import (
     Found,
     Place,
 )
-from app.domain.reading import Language, Pick, Selection, Shape
+from app.domain.reading import Language
 from app.domain.routing import CROSS_CUTTING
 from app.domain.trends import Coverage, Trends
 
@@ -90,7 +88,7 @@ async def trend_items(
 ) -> list[dict[str, Any]]:
     """Rising themes with the latest signals behind them, as far as this reader may see those."""
     themes = await labels(services, "theme", language)
-    behind = await _behind(services, [trend.theme for trend in found.items], query, actor, language)
+    behind = await services.counting.behind(found, query, actor, BEHIND)
     return [
         {
             "theme": themes.get(trend.theme),
@@ -100,32 +98,14 @@ async def trend_items(
             "z": trend.z,
             "hubCount": trend.hub_count,
             "largestHubShare": trend.largest_share,
-            "signals": signals,
+            "signals": [
+                {"id": signal.id, "title": signal.title, "heardOn": signal.heard_on, "hub": _hub(signal.hub)}
+                for signal in behind.get(trend.theme, ())
+            ],
             "protected": found.protected,
         }
-        for trend, signals in zip(found.items, behind, strict=True)
+        for trend in found.items
     ]
-
-
-async def _behind(
-    services: Services, themes: list[str], query: CountQuery, actor: Actor, language: Language
-) -> list[Any]:
-    picks = (
-        Pick("id", "id"),
-        Pick("title", "title"),
-        Pick("heardOn", "heardOn"),
-        Pick("hub", "hub", (Pick("slug", "slug"), Pick("name", "name"))),
-    )
-    filters = {"workfield": query.workfield, "hub": query.hub, "region": query.region, "kind": query.kind}
-    given = [(name, value) for name, value in filters.items() if value is not None]
-    names = tuple((name, index) for index, (name, _) in enumerate([("theme", ""), *given]))
-    shape = Shape("signal", "page", picks, names, "-heardOn", BEHIND)
-    found = []
-    for theme in themes:
-        selection = Selection(shape, (theme, *(value for _, value in given)), query.as_of)
-        (answer,) = await services.library.read([selection], actor=actor, language=language)
-        found.append(loads(answer.body or b"[]"))
-    return found
 
 
 def coverage_items(items: list[Coverage], *, protected: bool) -> list[dict[str, Any]]:

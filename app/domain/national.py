@@ -111,6 +111,16 @@ class Found:
         return self.known.population
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A signal behind a figure."""
+
+    id: str
+    title: str
+    heard_on: str
+    hub: Place
+
+
 class Counts(Protocol):
     """The port to the rollup."""
 
@@ -124,6 +134,12 @@ class Counts(Protocol):
 
     async def hubs_in(self, scheme: str, as_of: date) -> Mapping[int, Sequence[int]]:
         """The hubs whose area shares a municipality with each region of the scheme, by their numbers."""
+        ...
+
+    async def behind(
+        self, query: CountQuery, known: Known, themes: Sequence[str], months: tuple[date, date], actor: Actor, most: int
+    ) -> dict[str, list[Behind]]:
+        """Theme → the signals heard latest in these months (first and last), of those that the actor may read."""
         ...
 
     async def cells(self, asked: Asked, actor: Actor) -> list[Cell]:

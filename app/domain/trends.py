@@ -18,9 +18,11 @@ from app.domain.national import (
     PERIOD,
     REGION,
     THEME,
+    Behind,
     CountQuery,
     Counts,
     Found,
+    Known,
     Place,
     count_signals,
     month_given,
@@ -139,6 +141,7 @@ class Trends:
     recent: tuple[str, str]
     past: tuple[str, str]
     protected: bool
+    known: Known
 
 
 class National:
@@ -176,7 +179,13 @@ class National:
         monthly = await self.count(by_month, actor, today)
         local = await self.count(by_hub, actor, today)
         items = rising(monthly, local, recent, past, most)
-        return Trends(items, (recent[0], recent[-1]), (past[0], past[-1]), monthly.protected)
+        return Trends(items, (recent[0], recent[-1]), (past[0], past[-1]), monthly.protected, monthly.known)
+
+    async def behind(self, trends: Trends, query: CountQuery, actor: Actor, most: int) -> dict[str, list[Behind]]:
+        """Theme → the latest of the recent signals behind a trend, of those that the actor may read."""
+        first, last = (date.fromisoformat(f"{month}-01") for month in trends.recent)
+        themes = [trend.theme for trend in trends.items]
+        return await self._counts.behind(query, trends.known, themes, (first, last), actor, most)
 
     async def coverage(self, query: CountQuery, actor: Actor, today: date) -> tuple[Found, list[Coverage]]:
         """Every region of the scheme with its hubs and its signals; the last twelve months when no others are named.

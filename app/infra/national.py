@@ -9,8 +9,8 @@ from datetime import date
 from typing import Any
 
 from app.domain.access import Actor
-from app.domain.disclosure import THRESHOLD
-from app.domain.national import KINDS, Asked, Cell, CountQuery, Known, Place
+from app.domain.disclosure import THRESHOLD, following
+from app.domain.national import KINDS, Asked, Behind, Cell, CountQuery, Known, Place
 from app.domain.reading import Language
 from app.domain.routing import CROSS_CUTTING
 from app.infra.database import Database
@@ -53,6 +53,15 @@ join region r on r.id = b.region_id join hub h on h.area_code = r.code
 where a.scheme = $1 and a.valid_from <= $2 and a.valid_to > $2 group by 1
 """
 _CELLS = "select * from count_signals($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+# Under row-level security, in the name of the reader. A theme that rises has signals in every part of its months.
+_BEHIND = """
+select s.id::text, s.title, s.heard_on::text, h.slug, h.name from signal s join hub h on h.id = s.hub_id
+where s.heard_on >= $1 and s.heard_on < $2 and s.themes && $3::text[] and s.status <> 'withdrawn'
+  and ($4::smallint is null or s.hub_id = $4) and ($5::text is null or s.kind = $5)
+  and ($6::int is null or s.workfields_source = 'cross-cutting' or s.workfields & $6 <> 0)
+  and ($7::int[] is null or s.region_id = any ($7))
+order by s.heard_on desc, s.id desc limit $8
+"""
 _SUMMARISED = {"hub", "kind", "workfield", "region"}
 MOST_REMEMBERED = 40
 
@@ -133,6 +142,25 @@ class PostgresCounts:
     async def hubs_in(self, scheme: str, as_of: date) -> Mapping[int, Sequence[int]]:
         """See the port."""
         return {row["region_id"]: row["hubs"] for row in await self._rows(_HUBS_IN, scheme, as_of)}
+
+    async def behind(
+        self, query: CountQuery, known: Known, themes: Sequence[str], months: tuple[date, date], actor: Actor, most: int
+    ) -> dict[str, list[Behind]]:
+        """See the port."""
+        hub = next((number for number, place in known.hubs.items() if place.code == query.hub), None)
+        regions = None
+        if known.inside is not None:
+            regions = list({*(await self._shares(None, query.as_of, known.inside[0])).sources})
+        bits = known.workfields.get(query.workfield or "", 0) if query.workfield is not None else None
+        found = {}
+        async with self._database.transaction(actor) as connection:
+            for theme in themes:
+                codes = [theme, *(code for code, parent in known.themes.items() if parent == theme)]
+                rows = await connection.fetch(
+                    _BEHIND, months[0], following(months[1]), codes, hub, query.kind, bits, regions, most
+                )
+                found[theme] = [Behind(row[0], row[1], row[2], Place(row[3], row[4])) for row in rows]
+        return found
 
     async def _shares(self, scheme: str | None, day: date, inside: int | None) -> _Shares:
         rows = await self._rows("select * from region_shares($1, $2, $3)", scheme, day, inside)

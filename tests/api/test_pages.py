@@ -209,7 +209,7 @@ def test_hubs_are_shown_as_the_proposal_they_are(client: Client) -> None:
         assert f">{label}</span>" in page
 
 
-@pytest.mark.parametrize("path", ["/", "/accessibility", "/docs", "/graphql"])
+@pytest.mark.parametrize("path", ["/", "/accessibility", "/docs", "/docs/counts", "/graphql"])
 def test_pages_hold_nothing_inline_and_nothing_from_elsewhere(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -230,7 +230,7 @@ def test_pages_hold_nothing_inline_and_nothing_from_elsewhere(client: Client, pa
 
 def test_only_graphiql_may_style_itself(client: Client) -> None:
     assert "unsafe" not in CSP
-    for path in ("/", "/accessibility", "/docs"):
+    for path in ("/", "/accessibility", "/docs", "/docs/counts"):
         assert client.get(path).headers["content-security-policy"] == CSP
     assert "style-src 'self' 'unsafe-inline'" in client.get("/graphql").headers["content-security-policy"]
 
@@ -357,3 +357,11 @@ def test_numbers_are_written_in_the_language() -> None:
     assert number(1234567, "nl") == "1.234.567"
     assert number(1234567, "en") == "1,234,567"
     assert number(None, "nl") == "–"
+
+
+def test_the_page_on_counts_is_there_in_both_languages(client: Client) -> None:
+    for language, heading in (("nl", "Hoe we signalen tellen"), ("en", "How we count signals")):
+        response = client.get(f"/docs/counts?lang={language}")
+        assert response.status_code == 200
+        assert response.headers["content-language"] == language
+        assert f"<h1>{heading}</h1>" in response.text

@@ -155,16 +155,21 @@ def pages(data: PageData, *, public_url: str | None, source_url: str | None = No
     async def landing(request: Request) -> Response:
         return await _landing(request, data, source_url)
 
-    async def accessibility(request: Request) -> Response:
-        language = language_of(request)
-        return html(
-            request,
-            language,
-            "accessibility.html",
-            other_language=_other_language("/accessibility", language),
-            chosen=request.query_params.get("lang") == language,
-            source_url=source_url,
-        )
+    def told(path: str, template: str) -> Callable[..., Awaitable[Response]]:
+        """A page of words in both languages."""
+
+        async def answer(request: Request) -> Response:
+            language = language_of(request)
+            return html(
+                request,
+                language,
+                template,
+                other_language=_other_language(path, language),
+                chosen=request.query_params.get("lang") == language,
+                source_url=source_url,
+            )
+
+        return answer
 
     async def docs(request: Request) -> Response:
         return html(request, "en", "docs.html")
@@ -188,8 +193,9 @@ def pages(data: PageData, *, public_url: str | None, source_url: str | None = No
         return Response(content, headers=headers | {"Content-Type": CATALOG_TYPE, "Cache-Control": "no-cache"})
 
     page("/", landing)
-    page("/accessibility", accessibility)
+    page("/accessibility", told("/accessibility", "accessibility.html"))
     page("/docs", docs)
+    page("/docs/counts", told("/docs/counts", "counts.html"))
     page("/static/{name:path}", static)
     page("/favicon.svg", favicon)
     page("/favicon.ico", favicon)  # every browser that shows a page of ours can draw SVG
