@@ -23,7 +23,7 @@ from app.kit.rows import Row
 from bench.faults import HUB, Instance, Scene
 from bench.faults import rows as made
 
-COUNT, ROUNDS, BATCH = 5_000, 7, 1_000
+COUNT, ROUNDS, BATCH = 5_000, 5, 1_000
 WANTED = 0.5
 say = Console(stderr=True, highlight=False)
 
