@@ -18,7 +18,7 @@ from app.infra.clients import NewClient, create_client
 from app.infra.prepare import Addresses
 from app.logs import configure
 from app.settings import Settings
-from bench import changes, national, privacy, push, signals
+from bench import changes, federation, national, privacy, push, signals
 from bench import questions as questions_bench
 from bench.capture import capture
 from bench.cases import Case, never_seen, questions
@@ -28,9 +28,9 @@ from bench.table import Figure, Row, compare, fraction, markdown, shortfalls, ta
 MOST_MEMORY_MB, MOST_COLD_MS, FIRST_START, SECOND_START = 120, 6, 20, 5
 CHEAP, CHEAPEST = 0.25, 0.10
 USUAL = ("house", "changes", "signals", "push", "privacy")
-PARTS = (*USUAL, "questions", "national")
+PARTS = (*USUAL, "federation", "questions", "national")
 """What can be measured. Questions and counts need a network of their own size, which takes minutes to make.
-`bench.race`, `bench.faults` and `bench.federation` are programs of their own."""
+`bench.race` and `bench.faults` are programs of their own."""
 
 say = Console(stderr=True, highlight=False)
 
@@ -71,6 +71,7 @@ def main() -> None:
     others: dict[str, Callable[[], Sequence[Table]]] = {
         "signals": lambda: signals.measure(sizes, quick=given.quick),
         "push": lambda: push.measure(quick=given.quick),
+        "federation": lambda: federation.measure(quick=given.quick),
         "questions": lambda: questions_bench.measure(quick=given.quick),
         "national": lambda: national.measure(quick=given.quick),
     }

@@ -1,12 +1,11 @@
 """How fast another instance's signals are taken over, against how fast they were pushed there in batches of a thousand.
 
-`python -m bench.federation [--quick]`. Two instances on this machine; push and pull take turns, so that neither is in the
+`python -m bench --sync [--quick]`. Two instances on this machine; push and pull take turns, so that neither is in the
 other's way. Verified signals that go to every umbrella: each comes with its forwardings.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
 from collections.abc import Sequence
@@ -14,16 +13,19 @@ from statistics import median
 
 import httpx
 from rich.console import Console
+from rich.table import Table
 
 from app.api.asking import today
 from app.infra.database import Database
 from app.infra.embedded import SERVICE
 from app.infra.federation import Federation
 from app.kit.rows import Row
-from bench.faults import HUB, Instance, Scene, rows
+from bench.faults import HUB, Instance, Scene
+from bench.faults import rows as made
 
-COUNT, ROUNDS, BATCH = 5_000, 7, 1_000
+COUNT, ROUNDS, BATCH = 5_000, 5, 1_000
 WANTED = 0.5
+say = Console(stderr=True, highlight=False)
 
 
 async def pushed(home: Instance, given: Sequence[Row]) -> float:
@@ -46,7 +48,7 @@ async def pulled(federation: Federation) -> float:
     return time.perf_counter() - began
 
 
-async def measure(scene: Scene, count: int, rounds: int) -> list[tuple[float, float]]:
+async def rounds(scene: Scene, count: int, many: int) -> list[tuple[float, float]]:
     """Seconds of push and pull, round by round; a first one makes both warm."""
     home, here = scene.home, scene.here
     here.command("source", "add", home.url, "--hub", HUB, "--token", home.tokens["national"])
@@ -54,7 +56,7 @@ async def measure(scene: Scene, count: int, rounds: int) -> list[tuple[float, fl
     database = Database(here.database.url(SERVICE), size=4)
     await database.open()
     federation = Federation(database, 0.0, today)
-    every = rows(count * (rounds + 1), 1)
+    every = made(count * (many + 1), 1)
     found = [
         (await pushed(home, every[start : start + count]), await pulled(federation))
         for start in range(0, len(every), count)
@@ -78,22 +80,17 @@ async def _ready(instance: Instance) -> None:
     raise SystemExit("The service does not start.")
 
 
-def main() -> None:
-    """See the module."""
-    parser = argparse.ArgumentParser(prog="python -m bench.federation", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run; its numbers say little")
-    given = parser.parse_args()
-    count, rounds = (1_000, 2) if given.quick else (COUNT, ROUNDS)
+def measure(*, quick: bool) -> list[Table]:
+    """The whole run."""
+    count, many = (1_000, 2) if quick else (COUNT, ROUNDS)
+    say.print("Two instances, one takes over from the other …")
     with Scene(safe=True, workers=0) as scene:
-        found = asyncio.run(measure(scene, count, rounds))
+        found = asyncio.run(rounds(scene, count, many))
     push, pull = median(pair[0] for pair in found), median(pair[1] for pair in found)
     share = median(push / pull for push, pull in found)
-    console = Console() if Console().is_terminal else Console(width=120)
-    console.print(
-        f"Push {count / push:,.0f} signals a second, federated pull {count / pull:,.0f}: share {share:.2f}, wanted {WANTED}."
-    )
-    raise SystemExit(0 if share >= WANTED or given.quick else 1)
-
-
-if __name__ == "__main__":
-    main()
+    table = Table(title=f"Taking over {count:,} verified signals, with their forwardings, against pushing them there")
+    for head in ("push", "federated pull", "share", "wanted"):
+        table.add_column(head, justify="right", no_wrap=True)
+    style = "red" if share < WANTED else ""
+    table.add_row(f"{count / push:,.0f}/s", f"{count / pull:,.0f}/s", f"{share:.2f}", f"{WANTED}", style=style)
+    return [table]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -138,7 +139,8 @@ def _operations(app: FastAPI, services: Services, measures: Measures) -> None:
 
     async def metrics(_: Request) -> Response:
         if services.sources is not None and services.problem() is None:
-            measures.show_sources(await services.sources())
+            with suppress(DomainError):  # the database went this very moment: the other measures are worth more then
+                measures.show_sources(await services.sources())
         return Response(measures.exposition(), headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
 
     for path, endpoint in (

@@ -117,12 +117,17 @@ class Federation:
         from app.kit.feed import StartAnew
 
         coming: asyncio.Task[Page] | None = None
+        begun_anew = False
         try:
             for _ in range(PAGES_OF_A_TURN):
                 standing, remote = await self._look(source)
                 try:
                     page = await (coming or self._fetch(remote, standing.cursor))
                 except StartAnew as error:
+                    if begun_anew:
+                        await self._failed(source, f"{error.code}: it refuses the cursor that it just gave")
+                        return False
+                    begun_anew = True
                     _log.warning("source-read-anew", source=source, why=error.code)
                     async with self._working() as connection:
                         await connection.execute(_ANEW, source, standing.cursor)

@@ -10,11 +10,13 @@ from app.domain.errors import Unavailable
 from app.kit import feed
 from app.kit.feed import Group, StartAnew
 from app.kit.keeping import Keeper
-from app.kit.remote import Remote
+from app.kit.remote import Refused, Remote
 
 FOLLOW_WAIT_SECONDS = 25
 LONGEST_PAUSE_SECONDS = 60.0
 COMPARED_TIMES = 3
+MOST_BEGINNINGS = 3
+"""In one reading. A service that refuses the cursor it just gave would be read from the beginning for ever."""
 
 Told = Callable[[str], None]
 Progress = Callable[[int], None]
@@ -23,11 +25,16 @@ Progress = Callable[[int], None]
 
 async def pull(remote: Remote, keeper: Keeper, types: str | None, progress: Progress, say: Told) -> int:
     """Reads on to the end of the log; how many changes came. Raises `Refused`, `Unavailable`: the same again goes on."""
-    count = 0
+    count = begun = 0
     while True:
         try:
             page = await feed.page(remote, keeper.cursor, types)
         except StartAnew as error:
+            begun += 1
+            if begun > MOST_BEGINNINGS:
+                raise Refused(
+                    400, {"code": error.code, "detail": f"The service refuses its own cursors. {error.detail}"}
+                ) from None
             say(f"{error.detail} Everything is read again.")
             keeper.start_anew()
             continue

@@ -106,7 +106,6 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         "epoch",
         "signal_theme",
         "log_mark",
-        "count_state",
         "source_hub",
     }
     assert {name for name, what in rights.items() if what == "select"} == read_only

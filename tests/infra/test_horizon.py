@@ -69,7 +69,7 @@ EVERYONE = set(READERS)
         ({"audience": 1 << 30, "hub": None}, {"national"}),
         ({"umbrella": "iederin", "hub": None}, {"iederin"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(map(str, sorted(value.items() if isinstance(value, dict) else value))),
 )
 async def test_those_whom_a_change_concerns_are_woken_and_nobody_else(horizon, owner, entry, expected):
     waiters = {name: horizon.wait(actor, ("signal",), horizon._place) for name, actor in READERS.items()}

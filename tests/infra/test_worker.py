@@ -7,8 +7,10 @@ import asyncio
 import asyncpg
 import pytest
 
+from app.api.asking import today
 from app.domain.errors import Unavailable
 from app.infra.database import Database
+from app.infra.federation import Federation
 from app.infra.rollup import differences
 from app.infra.worker import Step, Worker, steps
 
@@ -44,7 +46,7 @@ async def test_the_counts_follow_the_log_by_themselves(place):
     assert await owner.fetchval(behind) > 0, "the demonstration network was written after the migrations"
     database = Database(place.service, size=2)
     await database.open()
-    worker = Worker(steps(database))
+    worker = Worker(steps(database, Federation(database, 5.0, today)))
     await worker.start()
     while await owner.fetchval(behind):  # noqa: ASYNC110 - it is the database that tells
         await asyncio.sleep(0.05)

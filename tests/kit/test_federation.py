@@ -184,7 +184,7 @@ def test_a_copy_is_read_only_here_and_says_where_it_is_kept(here, home):
     assert signal(here, made["id"]) == signal(home, made["id"])
 
 
-def test_what_does_not_fit_is_refused_for_that_one_and_comes_when_it_fits(here, home):
+def test_what_does_not_fit_is_refused_for_that_one_and_comes_when_it_fits(here, home, monkeypatch):
     name = word()
     made = push(home, [public(f"{name}-{n}") for n in range(4)])
 
@@ -199,7 +199,7 @@ def test_what_does_not_fit_is_refused_for_that_one_and_comes_when_it_fits(here, 
             elif entry["id"] == made[2]["id"]:
                 resource["hub"] = {"slug": "limburg"}
 
-    SPOILS["federation"] = page(spoil)
+    monkeypatch.setitem(SPOILS, "federation", page(spoil))
     with served(Wrong(home.url, "federation")) as url:
         add(here, home, url)
         here.pull()
@@ -320,6 +320,22 @@ def test_a_home_that_is_away_is_told_and_left_alone_for_a_while(here, home):
     assert ask(here, "select next_at > now() + interval '20 seconds' from source") is True
     with here.client(None) as client:
         assert f'knooppunt_source_failures{{source="{url}"}} 1.0' in client.get("/metrics").text
+
+
+def test_a_home_that_refuses_its_own_cursors_fails_and_is_not_read_for_ever(here, home, monkeypatch):
+    monkeypatch.setattr("app.infra.federation.PAGE", 5)
+    push(home, [public(word()) for _ in range(12)])
+
+    def after(wrong, asked, status, kind, content):
+        if asked["params"].get("cursor"):
+            return 410, "application/problem+json", b'{"code": "gone", "detail": "Too old."}'
+        return status, kind, content
+
+    monkeypatch.setitem(SPOILS, "gone", (None, after))
+    with served(Wrong(home.url, "gone")) as url:
+        add(here, home, url)
+        pull(here.service.addresses, seconds=60)
+    assert "refuses the cursor" in here.command("source", "status", url).stdout
 
 
 def test_no_reader_sees_a_source_or_its_token(here, home):

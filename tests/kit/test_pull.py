@@ -11,9 +11,10 @@ import pytest
 
 from app.infra.epochs import bump_epoch
 from app.kit import feed
-from tests.kit.conftest import running_service, word
+from tests.kit.conftest import running_service, served, word
 from tests.kit.network import bad_network
 from tests.kit.test_push import row
+from tests.kit.wrong import SPOILS, Wrong
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +157,18 @@ def test_a_file_of_something_else_is_left_alone(knooppunt, log, tmp_path, kind):
 def test_one_place_to_keep_it_and_an_end_to_check_at(knooppunt, log, tmp_path):
     for more in ((), ("--sqlite", "a", "--ndjson", "b"), ("--sqlite", tmp_path / "a", "--follow", "--check")):
         assert knooppunt("pull", "--url", log.url, *more).exit_code == 2
+
+
+def test_a_service_that_refuses_its_own_cursors_is_not_read_for_ever(knooppunt, log, tmp_path, monkeypatch):
+    monkeypatch.setattr(feed.page, "__kwdefaults__", {"limit": 50, "wait": None})
+
+    def after(wrong, asked, status, kind, content):
+        if asked["params"].get("cursor"):
+            return 410, "application/problem+json", b'{"code": "gone", "detail": "Too old."}'
+        return status, kind, content
+
+    monkeypatch.setitem(SPOILS, "gone", (None, after))
+    with served(Wrong(log.url, "gone")) as url:
+        result = pulled(knooppunt, log, "--sqlite", tmp_path / "k.sqlite", url=url)
+    assert result.exit_code == 1
+    assert "refuses its own cursors" in result.stderr
