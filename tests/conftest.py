@@ -1,5 +1,6 @@
-"""The house of the tests: one embedded PostgreSQL for the whole run, one database for each worker, made by the
-migrations and filled with the packaged reference data once, then copied."""
+"""The house of the tests: an embedded PostgreSQL for each worker, its database made by the migrations and filled with the
+packaged reference data once, then copied. Of each worker its own: an open transaction anywhere on a server holds the change
+log back for all its databases."""
 
 from __future__ import annotations
 
@@ -31,16 +32,17 @@ TEMPLATE = "knooppunt_template"
 
 
 def _run_folder() -> Path:
-    """One folder for all workers of a run, reachable for the account that PostgreSQL runs as."""
+    """A folder for all that share a server, reachable for the account that PostgreSQL runs as."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    folder = Path(tempfile.gettempdir(), f"knooppunt-tests-{run}")
+    worker = "" if "TEST_DATABASE_URL" in os.environ else os.environ.get("PYTEST_XDIST_WORKER", "")
+    folder = Path(tempfile.gettempdir(), f"knooppunt-tests-{run}{worker}")
     folder.mkdir(mode=0o755, exist_ok=True)
     return folder
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Addresses]:
-    """The server of the whole run; `TEST_DATABASE_URL` (a superuser) names another, to try an older PostgreSQL."""
+    """The server of this worker; `TEST_DATABASE_URL` (a superuser) names another, to try an older PostgreSQL."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield Addresses(given, given)

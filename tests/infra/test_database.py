@@ -106,6 +106,7 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         "epoch",
         "signal_theme",
         "log_mark",
+        "participation_tally",
         "source_hub",
     }
     assert {name for name, what in rights.items() if what == "select"} == read_only
@@ -117,6 +118,8 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         ),
         **dict.fromkeys(("signal", "follow_up"), "delete insert select update"),
         "signal_history": "insert select",
+        **dict.fromkeys(("question", "question_signal"), "delete insert select"),
+        "question_history": "insert select",
         "source": "select update",
         **dict.fromkeys(("source_copy", "source_refusal"), "delete insert select update"),
     }
