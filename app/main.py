@@ -22,6 +22,7 @@ from app.domain.trends import National
 from app.infra.changes import PostgresChangeLog
 from app.infra.clients import Clients
 from app.infra.database import Database
+from app.infra.feeds import PostgresFeeds
 from app.infra.figures import Figures
 from app.infra.horizon import Horizon
 from app.infra.national import PostgresCounts
@@ -76,6 +77,7 @@ def create_app(
         figures=Figures(database).on,
         changes=PostgresChangeLog(database, projection, signer, day_in_the_netherlands),
         horizon=horizon,
+        feeds=PostgresFeeds(database, signer),
     )
 
     @asynccontextmanager

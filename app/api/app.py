@@ -15,7 +15,7 @@ from app.api.measures import CONTENT_TYPE, Measures
 from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
-from app.api.rest import changes, hubs, locations, national, organisations, regions, signal_push, signals, terms
+from app.api.rest import changes, feeds, hubs, locations, national, organisations, regions, signal_push, signals, terms
 from app.api.rest.contract import API_VERSION, add_contract
 from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
@@ -29,6 +29,7 @@ ROUTERS = (
     signal_push.router,
     changes.router,
     national.router,
+    feeds.router,
     terms.router,
 )
 
@@ -56,6 +57,11 @@ TAGS = [
         "changed, once and in order, by pages, long polling or events; digests.",
     },
     {"name": "National layer", "description": "Counts, trends and coverage across every scheme of regions."},
+    {
+        "name": "Feeds",
+        "description": "What the hubs bring to each umbrella, to the national coordination and to everybody, for feed readers: "
+        "JSON Feed, Atom, CloudEvents, Server-Sent Events.",
+    },
     {"name": "Reference data", "description": "Vocabularies with labels in Dutch and English."},
 ]
 

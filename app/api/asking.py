@@ -37,6 +37,8 @@ class Services:
     changes: Any = None
     """The port `ChangeLog`."""
     horizon: Any = None
+    feeds: Any = None
+    """The port `Feeds`."""
 
 
 @dataclass(slots=True)

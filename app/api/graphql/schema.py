@@ -6,9 +6,20 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import changes, hubs, locations, national, organisations, regions, signal_push, signals, terms
+from app.api.graphql import (
+    changes,
+    feeds,
+    hubs,
+    locations,
+    national,
+    organisations,
+    regions,
+    signal_push,
+    signals,
+    terms,
+)
 
-NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, national, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, national, feeds, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -22,6 +33,7 @@ Query = merge_types(
         signal_push.SignalPushQuery,
         changes.ChangeQuery,
         national.NationalQuery,
+        feeds.FeedQuery,
         terms.TermQuery,
     ),
 )
