@@ -49,7 +49,7 @@ def _entry(item: Mapping[str, Any], scheme: str) -> str:
     ]
     if known["state"] == "present":
         parts.append(f"<published>{item['date_published']}</published>")
-        parts.append(f'<link rel="alternate" type="application/json" href={_attribute(item["url"])}/>')
+        parts.append(f'<link rel="alternate" href={_attribute(item["url"])}/>')
         parts += [
             f"<author><name>{_text(author['name'])}</name><uri>{_text(author['url'])}</uri></author>"
             for author in item["authors"]
