@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from app.api.rest.atom import atom
 from app.domain.access import Actor
 from app.domain.feeds import feed_eyes, may_read_feed
+from app.infra.compacting import compact
 from app.infra.epochs import bump_epoch
 from app.infra.purging import purge_signal
 from tests.serving_cases import serving
-from tests.signal_cases import PLAIN, add, answer, patch, step, verified
+from tests.signal_cases import PLAIN, add, answer, letters, patch, step, verified
 
 FEEDS = ("openbaar", "landelijk", "mind", "iederin", "patientenfederatie")
 CAST = {
@@ -542,20 +543,61 @@ async def test_a_stream_without_cursor_tells_everything_first(house, served, own
     assert [item["id"] for _, item in found] == ids[::-1]
 
 
-def test_a_house_that_was_brought_back_refuses_the_cursors_of_before_in_its_streams(fresh, running):
-    async def run(addresses):
-        async with running(addresses) as house, house.client() as anyone:
-            live = (await page(anyone, "openbaar"))["hubs"][0]["url"]
-            assert (await anyone.head(live)).status_code == 200
-            owner = await asyncpg.connect(addresses.owner)
-            await owner.execute("select set_config('app.role', 'system', false)")
-            await bump_epoch(owner)
-            await owner.close()
-            refused = await anyone.get(live)
-            assert (refused.status_code, refused.json()["code"]) == (410, "new-epoch")
-            assert (await page(anyone, "openbaar"))["items"]
+@pytest.fixture
+async def alone(fresh, running):
+    """A service on a database of its own, with an owner's connection: what others would notice."""
+    place = await asyncio.to_thread(fresh, f"feeds_{letters()[:8]}")
+    async with running(place) as house:
+        owner = await asyncpg.connect(place.owner)
+        await owner.execute("select set_config('app.role', 'system', false)")
+        yield house, owner
+        await owner.close()
 
-    asyncio.run(run(fresh("feeds")))
+
+async def held(client, feed):
+    """All of a feed: id → state and version."""
+    found, address = {}, f"/v1/feeds/{feed}?limit=200"
+    while address:
+        part = (await client.get(address)).json()
+        found |= {item["id"]: item["_knooppunt"]["state"] for item in part["items"]}
+        address = part.get("next_url")
+    return found
+
+
+async def test_a_shortened_log_gives_the_same_feeds_and_forgets_old_tombstones(alone):
+    house, owner = alone
+    async with house.client("own-hub") as own, house.client("national") as national:
+        gone = await verified(own, visibility="public", workfields=MIND)
+        old = (await page(national, "mind"))["hubs"][0]["url"]
+        moved = await verified(own, visibility="public", workfields=MIND)
+        await patch(own, moved["id"], {"workfields": ["inclusie"]})
+        await own.delete(f"/v1/signals/{gone['id']}", headers={"if-match": "*"})
+        before = {feed: await held(national, feed) for feed in FEEDS}
+        assert before["mind"][f"urn:uuid:{moved['id']}"] == "withdrawn"
+        assert (await compact(owner, 365)).superseded > 0
+        assert {feed: await held(national, feed) for feed in FEEDS} == before
+        assert (await national.head(old)).status_code == 200
+        # A year later the deletion is forgotten: an old reader must begin anew, one who begins now need not.
+        await owner.execute("update change set at = at - interval '400 days'")
+        assert (await compact(owner, 365)).outlived > 0
+        after = await held(national, "mind")
+        assert after == {entry: state for entry, state in before["mind"].items() if state == "present"}
+        refused = await national.get(old)
+        assert (refused.status_code, refused.json()["code"]) == (410, "gone")
+        live = (await page(national, "mind"))["hubs"][0]["url"]
+        assert (await national.head(live)).status_code == 200
+
+
+async def test_a_house_that_was_brought_back_refuses_the_cursors_of_before_in_its_streams(alone):
+    house, owner = alone
+    async with house.client() as anyone:
+        live = (await page(anyone, "openbaar"))["hubs"][0]["url"]
+        assert (await anyone.head(live)).status_code == 200
+        await bump_epoch(owner)
+        refused = await anyone.get(live)
+        assert (refused.status_code, refused.json()["code"]) == (410, "new-epoch")
+        fresh_one = (await page(anyone, "openbaar"))["hubs"][0]["url"]
+        assert (await anyone.head(fresh_one)).status_code == 200
 
 
 def test_what_a_feed_is_made_for_is_never_more_than_its_readers_may_see():
