@@ -5,11 +5,12 @@ Row-level security chooses the entries: `enter_feed` leaves the reader no more t
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from typing import Any
 
 from app.domain.access import Actor
-from app.domain.changes import Entry, Page
+from app.domain.changes import Entry, Page, Place
 from app.domain.feeds import PUBLIC, FeedPage, FeedQuery, Form, feed_eyes
 from app.domain.reading import Language
 from app.infra import change_cursors as cursors
@@ -126,6 +127,7 @@ class PostgresFeeds:
     def __init__(self, database: Database, signer: Signer) -> None:
         self._database = database
         self._signer = signer
+        self._under_way: dict[Any, asyncio.Task[Any]] = {}
 
     async def page(self, actor: Actor, query: FeedQuery) -> FeedPage | None:
         """See the port."""
@@ -158,12 +160,14 @@ class PostgresFeeds:
         gone = None if row["gone_epoch"] is None else (row["gone_epoch"], row["gone_xact"], row["gone_seq"])
         cursors.check(begin, cursors.LogEnd(present, final, row["ahead"], gone))
         base = final if begin.base is None else begin.base
+        places = row["places"] or []
         entries = tuple(
             Entry(item, self._written(eyes, bind, present, base, place))
-            for item, place in zip(row["items"] or (), row["places"] or (), strict=True)
+            for item, place in zip(row["items"] or (), places, strict=True)
         )
         more = row["found"] > query.limit
-        after = entries[-1].cursor if more else self._written(eyes, bind, present, base, (present, final, 0))
+        # After the last entry, not after all of the log: so all who heard the same stand at the same place.
+        after = self._written(eyes, bind, present, base if more else final, places[-1] if places else begin.place)
         return Page(b"", len(entries), after, more, (present, final, 0), entries)
 
     async def umbrellas(self, language: Language) -> list[tuple[str, str]]:
@@ -175,9 +179,27 @@ class PostgresFeeds:
         epoch, xact_id, seq = place
         return cursors.written(self._signer, eyes, (bind,), cursors.Cursor((epoch, xact_id, seq), present, base))
 
-    async def _row(self, actor: Actor, query: FeedQuery, begin: tuple[int, int, int], *, apart: bool) -> Any:
+    async def _row(self, actor: Actor, query: FeedQuery, begin: Place, *, apart: bool) -> Any:
         sql = _statement(query.form, query.limit, public=query.code == PUBLIC, apart=apart)
-        given = (*entering(actor), query.code, *begin)
-        row = await self._database.row(sql, *given, query.base_url, query.language)
-        actor.hold()
+        given = (*entering(actor), query.code, *begin, query.base_url, query.language)
+        if apart and actor.role == "anonymous":
+            row = await self._together(sql, given)
+        else:
+            row = await self._database.row(sql, *given)
+            actor.hold()
         return row if row is not None and row["there"] else None
+
+    async def _together(self, sql: str, given: tuple[Any, ...]) -> Any:
+        """One look for all who listen without a token and wake at the same moment: a thousand took some seconds. Who joins
+        a look that began before he was woken is woken again, by what he then has seen."""
+        key = (sql, given)
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._database.row(sql, *given))
+            task.add_done_callback(lambda done: self._done(key, done))
+        return await asyncio.shield(task)
+
+    def _done(self, key: Any, task: asyncio.Task[Any]) -> None:
+        del self._under_way[key]
+        if not task.cancelled():
+            task.exception()  # heard by whoever is still there

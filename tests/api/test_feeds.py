@@ -543,6 +543,32 @@ async def test_a_stream_without_cursor_tells_everything_first(house, served, own
     assert [item["id"] for _, item in found] == ids[::-1]
 
 
+async def test_many_who_listen_without_a_token_cost_the_database_one_look(house, served, own, monkeypatch):
+    feeds = house.app.fastapi.state.services.feeds
+    await verified(own, visibility="public")
+    looks = []
+    row = feeds._database.row
+
+    async def watched(sql, *args):
+        looks.append(args)
+        return await row(sql, *args)
+
+    async with served.client() as anyone:
+        live = (await page(anyone, "openbaar"))["hubs"][0]["url"]
+        streams = [asyncio.create_task(events_of(anyone, live, lambda found: len(found) == 2)) for _ in range(30)]
+        async with asyncio.timeout(20):
+            while house.app.fastapi.state.services.horizon.waiting < 30:  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.01)
+        monkeypatch.setattr(feeds._database, "row", watched)
+        first = await verified(own, visibility="public")
+        second = await verified(own, visibility="public")
+        found = await asyncio.gather(*streams)
+    assert {tuple(item["id"] for _, item in one) for one in found} == {
+        (f"urn:uuid:{first['id']}", f"urn:uuid:{second['id']}")
+    }
+    assert len([args for args in looks if "openbaar" in args]) < 30
+
+
 @pytest.fixture
 async def alone(fresh, running):
     """A service on a database of its own, with an owner's connection: what others would notice."""

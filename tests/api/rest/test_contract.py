@@ -14,6 +14,7 @@ EXAMPLES = {
     "/hubs/{slug}/members": "/hubs/zoetermeer/members",
     "/hubs/{slug}/regions": "/hubs/zoetermeer/regions",
     "/locations": "/locations?postcode=2711",
+    "/national/coverage": "/national/coverage?scheme=ggd-regio",
     "/region-schemes/{scheme}": "/region-schemes/roaz-regio",
     "/regions/{code}": "/regions/GM0363",
     "/regions/{code}/lineage": "/regions/GM1979/lineage",
