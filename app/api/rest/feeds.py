@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 import orjson
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
 from app.api.accepting import JSON, preferred
@@ -161,6 +161,7 @@ class FeedReference(Reference):
     stream_url: str = Field(description="The same as Server-Sent Events.")
 
 
+Code = Annotated[str, Path(description="Code of the feed, from `/feeds`.", max_length=80, examples=["openbaar"])]
 _CURSOR = Field(max_length=2000, description="Older entries: from `next_url` or `Link`.")
 
 
@@ -207,7 +208,7 @@ async def list_all_feeds(asking: Ask) -> Response:
     "signal), by `Accept` or `format`. docs/feeds.md.",
     responses=_ANSWERS,
 )
-async def get_feed(asking: Ask, feed: str, query: Annotated[FeedQueryModel, Query()]) -> Response:
+async def get_feed(asking: Ask, feed: Code, query: Annotated[FeedQueryModel, Query()]) -> Response:
     media = FORMATS[query.format] if query.format else preferred(asking.request.headers.get("accept"), MEDIA)
     asked = asking.asked
     form: Literal["items", "events"] = "events" if media == EVENTS else "items"
@@ -240,7 +241,7 @@ async def get_feed(asking: Ask, feed: str, query: Annotated[FeedQueryModel, Quer
         },
     },
 )
-async def stream_feed(asking: Ask, feed: str, query: Annotated[FeedStreamQuery, Query()]) -> Response:
+async def stream_feed(asking: Ask, feed: Code, query: Annotated[FeedStreamQuery, Query()]) -> Response:
     last = asking.request.headers.get("last-event-id")
     services, asked = asking.services, asking.asked
     cursor = last[:2000] if last else query.cursor
