@@ -23,6 +23,7 @@ from app.infra.changes import PostgresChangeLog
 from app.infra.clients import Clients
 from app.infra.database import Database
 from app.infra.federation import Federation
+from app.infra.feeds import PostgresFeeds
 from app.infra.figures import Figures
 from app.infra.horizon import Horizon
 from app.infra.national import PostgresCounts
@@ -80,6 +81,7 @@ def create_app(
         changes=PostgresChangeLog(database, projection, signer, day_in_the_netherlands),
         horizon=horizon,
         sources=Sources(database).states,
+        feeds=PostgresFeeds(database, signer),
     )
 
     parts = [part for part in (watch, horizon, identity, worker) if part is not None]

@@ -139,7 +139,7 @@ async def waiting(house: House, token: str, owner: str, many: int) -> list[Figur
         base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False, timeout=60
     ) as client:
         cursor = (await client.get("/v1/changes", params={"since": _now(), "limit": 1})).json()["cursor"]
-        settled = _memory(house)
+        settled = memory(house)
         request = f"GET /v1/changes?wait=30&cursor={cursor} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n"
         sockets = []
         for _ in range(many):
@@ -151,7 +151,7 @@ async def waiting(house: House, token: str, owner: str, many: int) -> list[Figur
             < many
         ):
             await asyncio.sleep(0.1)
-        grown = _memory(house) - settled
+        grown = memory(house) - settled
         held = await connection.fetchval(
             "select count(*) from pg_stat_activity where application_name = 'knooppunt' and state <> 'idle'"
         )
@@ -178,7 +178,7 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def _memory(house: House) -> float:
+def memory(house: House) -> float:
     """MB that the service holds now, when it has settled."""
     time.sleep(1)
     assert house.service is not None

@@ -18,6 +18,7 @@ from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
 from app.api.rest import (
     changes,
+    feeds,
     hubs,
     locations,
     national,
@@ -44,6 +45,7 @@ ROUTERS = (
     national.router,
     questions.router,
     participation.router,
+    feeds.router,
     terms.router,
 )
 
@@ -72,6 +74,11 @@ TAGS = [
     },
     {"name": "National layer", "description": "Counts, trends and coverage across every scheme of regions."},
     {"name": "Questions", "description": "Questions at regional tables: ladder, matrix, mix, outcome, their signals."},
+    {
+        "name": "Feeds",
+        "description": "What the hubs bring to each umbrella, to the national coordination and to everybody, for feed readers: "
+        "JSON Feed, Atom, CloudEvents, Server-Sent Events.",
+    },
     {"name": "Reference data", "description": "Vocabularies with labels in Dutch and English."},
 ]
 

@@ -39,6 +39,8 @@ class Services:
     horizon: Any = None
     sources: Callable[[], Any] | None = None
     """How the instances stand whose changes are taken over."""
+    feeds: Any = None
+    """The port `Feeds`."""
 
 
 @dataclass(slots=True)

@@ -141,3 +141,11 @@ def _refused(code: str, detail: str) -> Invalid:
 
 
 PLACE_TYPES = (Integer(), BigInteger(), BigInteger())
+
+
+def written(signer: Signer, actor: Actor, types: tuple[str, ...], cursor: Cursor) -> str:
+    """A cursor as `in_sql` makes it."""
+    payload = orjson.dumps([instance(signer), who(actor), ",".join(types), cursor.epoch, cursor.base, *cursor.place])
+    inner = hashlib.sha256(signer.secret + BIND.encode() + payload).digest()
+    signature = hashlib.sha256(signer.secret + inner).hexdigest()[:32]
+    return f"{base64.urlsafe_b64encode(payload).rstrip(b'=').decode()}.{signature}"

@@ -192,6 +192,7 @@ change = Table(
     PrimaryKeyConstraint("epoch", "xact_id", "seq"),
     Index("ix_change_resource_id", "resource_id", "version"),
     Index("ix_change_others", "epoch", "xact_id", "seq", postgresql_where=text("type <> 1")),
+    Index("ix_change_public", "epoch", "xact_id", "seq", postgresql_where=text("type = 1 and audience & 1 <> 0")),
 )
 
 # Places in the log: `removed` (tombstones up to here are gone), and of everybody else who still has to read on.

@@ -31,6 +31,7 @@ def endpoint(services: Services) -> GraphQLEndpoint:
             services=services,
             response_weeks=services.response_weeks,
             changes=services.changes,
+            base_url=asked.base_url,
         )
 
     return GraphQLEndpoint(

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import date
 from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 import strawberry
-from graphql import VariableValues
 from strawberry import Info
 
 from app.api.counting import count_items, coverage_items, trend_items
-from app.api.graphql.executing import Ready
-from app.api.graphql.limits import Limits
-from app.api.graphql.walking import Walk
+from app.api.graphql.shaping import ready
 from app.domain.errors import Fault, Invalid
 from app.domain.national import CountQuery
-from app.domain.reading import Pick
 
 
 @strawberry.enum
@@ -140,7 +134,7 @@ class NationalQuery:
         query = _asked(info, filter, as_of, group_by=groups, scheme=scheme, period=period.value, first=from_, last=to)
         context = info.context
         found = await context.services.counting.count(query, context.actor, context.today)
-        return _ready(info, await count_items(context.services, found, context.language))
+        return ready(info, await count_items(context.services, found, context.language))
 
     @strawberry.field(description="Themes that rise, the surest first.")
     async def trends(
@@ -162,7 +156,7 @@ class NationalQuery:
             raise Invalid(faults)
         query = _asked(info, filter, as_of, last=to)
         found = await context.services.counting.trends(query, context.actor, context.today, months, first)
-        return _ready(info, await trend_items(context.services, found, query, context.actor, context.language))
+        return ready(info, await trend_items(context.services, found, query, context.actor, context.language))
 
     @strawberry.field(description="Every region of a scheme with its hubs and signals, and which are silent.")
     async def coverage(
@@ -177,32 +171,9 @@ class NationalQuery:
         context = info.context
         query = _asked(info, filter, as_of, scheme=scheme, first=from_, last=to)
         found, regions = await context.services.counting.coverage(query, context.actor, context.today)
-        return _ready(info, coverage_items(regions, protected=found.protected))
+        return ready(info, coverage_items(regions, protected=found.protected))
 
 
 def _asked(info: Info, filter: CountFilter | None, as_of: date | None, **more: Any) -> CountQuery:
     filters: dict[str, Any] = strawberry.asdict(filter) if filter else {}
     return CountQuery(as_of=as_of or info.context.today, **filters, **more)
-
-
-def _ready(info: Info, items: Sequence[Mapping[str, Any]]) -> Any:
-    """The items as the query selects them, as finished JSON: 15,000 of them are too many for resolvers."""
-    raw = info._raw_info  # noqa: SLF001 - fragments and field nodes are nowhere else
-    coerced: Any = raw.variable_values
-    definition = raw.parent_type.fields[raw.field_name]
-    walk = Walk(raw.schema, raw.fragments, VariableValues({}, coerced), Limits())
-    picks = walk.below(definition, list(raw.field_nodes)).picks
-    return Ready(orjson.dumps([_shaped(item, picks) for item in items]))
-
-
-def _shaped(item: Any, picks: Sequence[Pick]) -> Any:
-    if item is None or not picks:
-        return item
-    if isinstance(item, list):
-        return [_shaped(each, picks) for each in item]
-    return {
-        pick.key: pick.name.partition(":")[2]
-        if pick.name.startswith("__typename")
-        else _shaped(item.get(pick.name), pick.picks)
-        for pick in picks
-    }

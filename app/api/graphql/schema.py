@@ -8,6 +8,7 @@ from strawberry.tools import merge_types
 
 from app.api.graphql import (
     changes,
+    feeds,
     hubs,
     locations,
     national,
@@ -32,6 +33,7 @@ NOUNS = (
     participation,
     changes,
     national,
+    feeds,
     terms,
 )
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
@@ -49,6 +51,7 @@ Query = merge_types(
         national.NationalQuery,
         questions.QuestionQuery,
         participation.ParticipationQuery,
+        feeds.FeedQuery,
         terms.TermQuery,
     ),
 )

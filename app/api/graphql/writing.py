@@ -29,6 +29,7 @@ class WritingContext(Context):
     response_weeks: int = 6
     changes: Any = None
     """The port `ChangeLog`."""
+    base_url: str = ""
 
 
 def _actor(info: Info) -> Actor:

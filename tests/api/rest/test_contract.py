@@ -9,6 +9,7 @@ import pytest
 
 EXAMPLES = {
     "/crosswalks/{fromScheme}/{toScheme}": "/crosswalks/ggd-regio/zorgkantoorregio",
+    "/feeds/{feed}": "/feeds/openbaar",
     "/hubs/{slug}": "/hubs/zoetermeer",
     "/hubs/{slug}/members": "/hubs/zoetermeer/members",
     "/hubs/{slug}/regions": "/hubs/zoetermeer/regions",

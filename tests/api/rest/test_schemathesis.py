@@ -26,8 +26,8 @@ REFUSALS = {"negative_data_rejection": {"expected-statuses": ["400", "401", "403
 CONFIG = SchemathesisConfig.from_dict({"checks": REFUSALS})
 CONTRACT = schemathesis.openapi.from_dict(json.loads(export()["openapi.json"]), config=CONFIG)
 OPERATIONS = {found.ok().label: found.ok() for found in CONTRACT.get_all_operations()}
-# A stream has no end; test_changes_waiting.py reads it.
-STREAMS = {"GET /changes/stream"}
+# A stream has no end; test_changes_waiting.py and test_feeds.py read them.
+STREAMS = {"GET /changes/stream", "GET /feeds/{feed}/stream"}
 READS = [label for label in OPERATIONS if label.startswith("GET ") and label not in STREAMS]
 EITHER = st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 FEW = settings(max_examples=6, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
