@@ -23,6 +23,7 @@ from app.infra.changes import PostgresChangeLog
 from app.infra.clients import Clients
 from app.infra.database import Database
 from app.infra.figures import Figures
+from app.infra.follow import PostgresFollowing
 from app.infra.horizon import Horizon
 from app.infra.national import PostgresCounts
 from app.infra.prepare import Addresses
@@ -76,6 +77,9 @@ def create_app(
         figures=Figures(database).on,
         changes=PostgresChangeLog(database, projection, signer, day_in_the_netherlands),
         horizon=horizon,
+        following=PostgresFollowing(
+            database, lambda: signer.secret, settings.follow_looks_per_minute, settings.follow_looks_of_all
+        ),
     )
 
     @asynccontextmanager

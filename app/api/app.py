@@ -15,7 +15,7 @@ from app.api.measures import CONTENT_TYPE, Measures
 from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
-from app.api.rest import changes, hubs, locations, national, organisations, regions, signal_push, signals, terms
+from app.api.rest import changes, follow, hubs, locations, national, organisations, regions, signal_push, signals, terms
 from app.api.rest.contract import API_VERSION, add_contract
 from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
@@ -27,6 +27,7 @@ ROUTERS = (
     organisations.router,
     signals.router,
     signal_push.router,
+    follow.router,
     changes.router,
     national.router,
     terms.router,

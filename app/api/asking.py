@@ -37,6 +37,8 @@ class Services:
     changes: Any = None
     """The port `ChangeLog`."""
     horizon: Any = None
+    following: Any = None
+    """The port `Following`."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ class Asked:
     language: Language = "nl"
     actor: Actor = ANONYMOUS
     base_url: str = ""
+    address: str = ""
+    """Where the request comes from, to count it."""
     extra: dict[str, Any] = field(default_factory=dict)
     on_stop: Callable[[], None] | None = None
     """Set by a request that waits: called when the server ends, so that it answers at once."""

@@ -12,6 +12,7 @@ from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
 
 if TYPE_CHECKING:
+    from app.domain.follow import FollowCodes
     from app.domain.hubs import Hub, Member
     from app.domain.organisations import Organisation
     from app.domain.signal_ports import PushedSignals, Signals
@@ -118,6 +119,9 @@ class Work(Protocol):
 
     @property
     def pushed_signals(self) -> PushedSignals: ...
+
+    @property
+    def follow_codes(self) -> FollowCodes: ...
 
     @property
     def codes(self) -> Codes: ...

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -111,6 +112,8 @@ forwarding = Table(
     Column("responded_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("signal_id", "umbrella"),
     Index("ix_forwarding_umbrella", "umbrella", "state", "respond_by"),
+    Index("ix_forwarding_hub_id", "hub_id", "respond_by", "signal_id"),
+    Index("ix_forwarding_respond_by", "umbrella", "respond_by", "signal_id"),
 )
 
 follow_up = Table(
@@ -199,4 +202,22 @@ log_mark = Table(
     Column("epoch", Integer, nullable=False),
     Column("xact_id", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
+)
+
+# The hash of the one code that opens the state of a signal, and how often codes were tried; see `infra/follow.py`.
+follow_code = Table(
+    "follow_code",
+    metadata,
+    Column("signal_id", Uuid, ForeignKey("signal.id", ondelete="CASCADE"), primary_key=True),
+    Column("hub_id", SmallInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=now),
+)
+
+follow_look = Table(
+    "follow_look",
+    metadata,
+    Column("looker", LargeBinary, primary_key=True),
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("count", Integer, nullable=False),
 )

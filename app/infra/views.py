@@ -9,7 +9,8 @@ from app.infra.locations import LOCATED_REGION, LOCATION
 from app.infra.organisations import ORGANISATION
 from app.infra.projection import View
 from app.infra.regions import REGION_VIEWS
-from app.infra.signals import SIGNAL, SIGNAL_PARTS
+from app.infra.signal_parts import SIGNAL_PARTS
+from app.infra.signals import SIGNAL
 from app.infra.terms import TERM_VIEWS
 
 VIEWS: tuple[View, ...] = (

@@ -20,6 +20,7 @@ from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
 from app.domain.vocabulary import Vocabulary
 from app.infra.database import Connection, Database, Turn
+from app.infra.follow import PostgresFollowCodes
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
 from app.infra.reader import PostgresReader
@@ -43,6 +44,7 @@ class PostgresWork:
         self.organisations = PostgresOrganisations(connection)
         self.codes = PostgresCodes(connection, vocabularies)
         self.signals = PostgresSignals(connection, vocabularies)
+        self.follow_codes = PostgresFollowCodes(connection)
         self.pushed_signals = PostgresPushedSignals(connection)
 
     async def read(self, selection: Selection, language: Language) -> Answer:

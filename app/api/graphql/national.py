@@ -187,18 +187,23 @@ def _asked(info: Info, filter: CountFilter | None, as_of: date | None, **more: A
 
 def _ready(info: Info, items: Sequence[Mapping[str, Any]]) -> Any:
     """The items as the query selects them, as finished JSON: 15,000 of them are too many for resolvers."""
+    return Ready(orjson.dumps(selected(info, items)))
+
+
+def selected(info: Info, content: Any) -> Any:
+    """The content, or each of its items, as the query selects it."""
     raw = info._raw_info  # noqa: SLF001 - fragments and field nodes are nowhere else
     coerced: Any = raw.variable_values
     definition = raw.parent_type.fields[raw.field_name]
     walk = Walk(raw.schema, raw.fragments, VariableValues({}, coerced), Limits())
     picks = walk.below(definition, list(raw.field_nodes)).picks
-    return Ready(orjson.dumps([_shaped(item, picks) for item in items]))
+    return _shaped(content, picks)
 
 
 def _shaped(item: Any, picks: Sequence[Pick]) -> Any:
     if item is None or not picks:
         return item
-    if isinstance(item, list):
+    if isinstance(item, list | tuple):
         return [_shaped(each, picks) for each in item]
     return {
         pick.key: pick.name.partition(":")[2]

@@ -6,9 +6,20 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from app.api.graphql import changes, hubs, locations, national, organisations, regions, signal_push, signals, terms
+from app.api.graphql import (
+    changes,
+    follow,
+    hubs,
+    locations,
+    national,
+    organisations,
+    regions,
+    signal_push,
+    signals,
+    terms,
+)
 
-NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, national, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, national, follow, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -22,12 +33,19 @@ Query = merge_types(
         signal_push.SignalPushQuery,
         changes.ChangeQuery,
         national.NationalQuery,
+        follow.FollowQuery,
         terms.TermQuery,
     ),
 )
 Mutation = merge_types(
     "Mutation",
-    (hubs.HubMutation, organisations.OrganisationMutation, signals.SignalMutation, signal_push.SignalPushMutation),
+    (
+        hubs.HubMutation,
+        organisations.OrganisationMutation,
+        signals.SignalMutation,
+        signal_push.SignalPushMutation,
+        follow.FollowMutation,
+    ),
 )
 
 Subscription = merge_types("Subscription", (changes.ChangeSubscription,))

@@ -71,6 +71,8 @@ async def test_every_get_of_the_contract_answers_as_its_schema_says(contract, ap
     for path, method, operation in operations(contract):
         if method != "get":
             continue
+        if path == "/follow":  # only with a code, which a hub gives out: see test_follow.py
+            continue
         content = operation["responses"]["200"]["content"]
         if "text/event-stream" in content:  # without end: see test_changes_waiting.py
             continue
