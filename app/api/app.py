@@ -15,7 +15,19 @@ from app.api.measures import CONTENT_TYPE, Measures
 from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
-from app.api.rest import changes, follow, hubs, locations, national, organisations, regions, signal_push, signals, terms
+from app.api.rest import (
+    bundles,
+    changes,
+    follow,
+    hubs,
+    locations,
+    national,
+    organisations,
+    regions,
+    signal_push,
+    signals,
+    terms,
+)
 from app.api.rest.contract import API_VERSION, add_contract
 from app.api.rest.lane import Lane
 from app.domain.errors import DomainError
@@ -30,6 +42,7 @@ ROUTERS = (
     follow.router,
     changes.router,
     national.router,
+    bundles.router,
     terms.router,
 )
 
@@ -56,7 +69,10 @@ TAGS = [
         "description": "For systems of hubs: push by your own ids, one at a time or a thousand; pull everything that "
         "changed, once and in order, by pages, long polling or events; digests.",
     },
-    {"name": "National layer", "description": "Counts, trends and coverage across every scheme of regions."},
+    {
+        "name": "National layer",
+        "description": "Counts, trends and coverage across every scheme of regions; desks of umbrellas, and bundles.",
+    },
     {"name": "Reference data", "description": "Vocabularies with labels in Dutch and English."},
 ]
 

@@ -36,6 +36,12 @@ LABELS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "answered": ("Beantwoord", "Answered"),
         "declined": ("Niet opgepakt", "Not taken up"),
     },
+    "matter": {
+        "open": ("Gebundeld", "Gathered"),
+        "in-progress": ("In behandeling", "Being dealt with"),
+        "answered": ("Beantwoord", "Answered"),
+        "closed": ("Afgerond", "Finished"),
+    },
     "kind": {
         "meeting": ("Gesprek", "Meeting"),
         "training": ("Training", "Training"),

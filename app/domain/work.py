@@ -12,6 +12,7 @@ from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
 
 if TYPE_CHECKING:
+    from app.domain.bundles import Bundles
     from app.domain.follow import FollowCodes
     from app.domain.hubs import Hub, Member
     from app.domain.organisations import Organisation
@@ -119,6 +120,9 @@ class Work(Protocol):
 
     @property
     def pushed_signals(self) -> PushedSignals: ...
+
+    @property
+    def bundles(self) -> Bundles: ...
 
     @property
     def follow_codes(self) -> FollowCodes: ...

@@ -38,7 +38,7 @@ from app.infra.hubs import hub_edge
 from app.infra.json_sql import Expression, array, build
 from app.infra.projection import Context, Edge, Projection, Rows, Statement, View
 from app.infra.reader import Signer, acting
-from app.infra.signal_tables import change, epoch, log_mark, signal
+from app.infra.signal_tables import bundle, change, epoch, log_mark, signal
 from app.infra.tables import hub
 from app.infra.times import moment
 
@@ -54,7 +54,7 @@ class Kind:
     noun: str | None = None
     table: Table | None = None
     key: str = "id"
-    owner: str = "hub_id"
+    owner: str | None = "hub_id"
     external: str | None = None
 
     @property
@@ -75,6 +75,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("signal", "signal", signal, external="external_id"),
     Kind("hub", "hub", hub, key="slug", owner="id"),
     Kind("reference-data", key="edition"),
+    Kind("bundle", "bundle", bundle, owner=None),
 )
 
 

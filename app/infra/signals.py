@@ -33,7 +33,7 @@ from app.infra.hubs import hub_edge
 from app.infra.json_sql import Expression
 from app.infra.projection import Context, Edge, Filter, Key, Rows, View, Walk
 from app.infra.regions import valid
-from app.infra.signal_tables import follow_up, forwarding, signal, signal_history, signal_theme
+from app.infra.signal_tables import bundle, bundle_signal, follow_up, forwarding, signal, signal_history, signal_theme
 from app.infra.tables import hub, membership, region, region_period, term
 from app.infra.terms import term_edge, term_rows
 from app.infra.times import moment
@@ -201,6 +201,12 @@ def _similar(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
     return Rows(mine, (), (mine.c.score.desc(), mine.c.similar_id.desc()))
 
 
+def _bundles(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+    b, x = bundle.alias(), bundle_signal.alias()
+    holding = select(x.c.bundle_id).where(x.c.signal_id == row.id).correlate(row.id.table)
+    return Rows(b, (b.c.id.in_(holding),), (b.c.id,))
+
+
 _SORTS = {
     "createdAt": (Key("id", Uuid()),),
     "updatedAt": (Key("updated_at", DateTime(timezone=True)), Key("id", Uuid())),
@@ -240,6 +246,7 @@ SIGNAL = View(
         "forwardings": Edge("forwarding", _children(forwarding, "umbrella")),
         "followUps": Edge("follow-up", _children(follow_up, "on_date", "id")),
         "history": Edge("signal-version", _children(signal_history, "version")),
+        "bundles": Edge("bundle", _bundles),
         "similar": Edge("similar-signal", _similar),
     },
     filters={

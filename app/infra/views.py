@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.infra.bundles import BUNDLE
 from app.infra.change_digests import CHANGE_DIGEST
 from app.infra.changes import CHANGE
 from app.infra.hubs import HUB, HUB_PARTS
@@ -23,6 +24,7 @@ VIEWS: tuple[View, ...] = (
     *HUB_PARTS,
     SIGNAL,
     *SIGNAL_PARTS,
+    BUNDLE,
     CHANGE,
     CHANGE_DIGEST,
 )

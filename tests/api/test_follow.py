@@ -16,8 +16,8 @@ from tests.signal_cases import NOBODY, a_signal, add, answer, follow_up, patch, 
 
 QUERY = """query ($code: String!) { follow(code: $code) { status { code label } receivedOn verifiedOn updatedOn
   hub { slug name contact website } answers { umbrella { code label } state { code label } respondBy respondedAt response }
-  followUps { kind { code label } on summary } } }"""
-MEMBERS = {"status", "receivedOn", "verifiedOn", "updatedOn", "hub", "answers", "followUps"}
+  followUps { kind { code label } on summary } bundles { title matter { code label } response } } }"""
+MEMBERS = {"status", "receivedOn", "verifiedOn", "updatedOn", "hub", "answers", "followUps", "bundles"}
 
 
 @pytest.fixture

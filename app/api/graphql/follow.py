@@ -43,6 +43,13 @@ class FollowedStep:
     summary: str
 
 
+@strawberry.type(description="The national matter that it was gathered into, and its answer.")
+class FollowedBundle:
+    title: str | None
+    matter: TermReference
+    response: str | None
+
+
 @strawberry.type(description="How a signal stands, for the person who spoke up: not what it says.")
 class FollowedSignal:
     status: TermReference
@@ -52,6 +59,7 @@ class FollowedSignal:
     hub: FollowedHub
     answers: list[FollowedAnswer]
     follow_ups: list[FollowedStep]
+    bundles: list[FollowedBundle]
 
 
 @strawberry.type(description="A new follow code. It is shown this once; only its hash is kept.")

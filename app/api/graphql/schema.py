@@ -7,6 +7,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from app.api.graphql import (
+    bundles,
     changes,
     follow,
     hubs,
@@ -19,7 +20,7 @@ from app.api.graphql import (
     terms,
 )
 
-NOUNS = (regions, locations, hubs, organisations, signals, signal_push, changes, national, follow, terms)
+NOUNS = (regions, locations, hubs, organisations, signals, signal_push, bundles, changes, national, follow, terms)
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
 
 Query = merge_types(
@@ -31,6 +32,7 @@ Query = merge_types(
         organisations.OrganisationQuery,
         signals.SignalQuery,
         signal_push.SignalPushQuery,
+        bundles.BundleQuery,
         changes.ChangeQuery,
         national.NationalQuery,
         follow.FollowQuery,
@@ -45,6 +47,7 @@ Mutation = merge_types(
         signals.SignalMutation,
         signal_push.SignalPushMutation,
         follow.FollowMutation,
+        bundles.BundleMutation,
     ),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -18,6 +18,9 @@ from app.api.graphql.terms import Channel, ParticipantGroup, Theme, Umbrella, Wo
 from app.api.graphql.writing import created, emptied, given, write
 from app.domain import signals
 from app.domain.ids import new_id
+
+if TYPE_CHECKING:
+    from app.api.graphql.bundles import Bundle
 
 
 @strawberry.type(description="A signal on the desk of an umbrella, with a term to respond by.")
@@ -91,6 +94,7 @@ class Signal:
     forwardings: list[Forwarding]
     follow_ups: list[FollowUp]
     history: list[SignalVersion]
+    bundles: list[Annotated[Bundle, strawberry.lazy("app.api.graphql.bundles")]]
     similar: list[SimilarSignal]
 
 

@@ -64,6 +64,14 @@ class FollowedStep(Reference):
     summary: str
 
 
+class FollowedBundle(Reference):
+    """The national matter that it was gathered into, and its answer. A title where the matter is public."""
+
+    title: str | None
+    matter: TermReference = Field(examples=[{"code": "in-progress", "label": "In behandeling"}])
+    response: str | None
+
+
 class FollowedSignal(Reference):
     """How a signal stands, for the person who spoke up: not what it says."""
 
@@ -74,6 +82,7 @@ class FollowedSignal(Reference):
     hub: FollowedHub
     answers: list[FollowedAnswer]
     follow_ups: list[FollowedStep]
+    bundles: list[FollowedBundle]
 
 
 @router.get(
