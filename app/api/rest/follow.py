@@ -91,7 +91,7 @@ class FollowedSignal(Reference):
     description="For the person who spoke up, without an account. The state alone: he knows what he said, and whoever "
     "finds the code learns nothing of it. Wrong codes count against a limit, for an address and for everybody; `429` says "
     "in `Retry-After` when to come back.",
-    responses=responses(FollowedSignal, missing=True),
+    responses=responses(FollowedSignal, missing=True, writes=True),
     openapi_extra=HEADER,
 )
 async def follow_signal(asking: Ask) -> Response:
@@ -106,7 +106,7 @@ async def follow_signal(asking: Ask) -> Response:
 @router.post(
     "/signals/{id}/follow-code",
     summary="Give out a new follow code",
-    description="By the hub of the signal. The code before it opens nothing any more. The signal itself does not change.",
+    description="By the hub of the signal. Each request gives a new one, and the code before it opens nothing any more. The signal itself does not change.",
     responses=responses(FollowCode, missing=True, writes=True),
 )
 async def issue_follow_code(asking: Ask, id: SignalId) -> Response:
