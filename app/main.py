@@ -25,6 +25,7 @@ from app.infra.database import Database
 from app.infra.federation import Federation
 from app.infra.feeds import PostgresFeeds
 from app.infra.figures import Figures
+from app.infra.follow import PostgresFollowing
 from app.infra.horizon import Horizon
 from app.infra.national import PostgresCounts
 from app.infra.prepare import Addresses
@@ -82,6 +83,9 @@ def create_app(
         horizon=horizon,
         sources=Sources(database).states,
         feeds=PostgresFeeds(database, signer),
+        following=PostgresFollowing(
+            database, lambda: signer.secret, settings.follow_looks_per_minute, settings.follow_looks_of_all
+        ),
     )
 
     parts = [part for part in (watch, horizon, identity, worker) if part is not None]

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     cursor_days: Annotated[int, Field(ge=1, le=366)] = 30
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 3000
     """Requests a minute for one client or address, per process; 0 is no limit."""
+    follow_looks_per_minute: Annotated[int, Field(ge=1)] = 30
+    """Looks with follow codes of one address in a minute, over all processes; counted in PostgreSQL."""
+    follow_looks_of_all: Annotated[int, Field(ge=1)] = 3000
+    """The same, of all addresses together."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_000_000
     max_batch_bytes: Annotated[int, Field(ge=1024)] = 16_000_000
     """Of a push of up to 1,000 resources at a time (`…/_batch`). Packed bodies are measured unpacked as well."""

@@ -22,7 +22,7 @@ MOST_LINES = 350
 MOST_LINES_OF_A_FUNCTION = 70
 # Longer than that, each for a reason; and no longer than this.
 LONGER = {
-    "app/api/rest/signals.py": 430,  # the noun with the most routes, each with its models
+    "app/api/rest/signals.py": 445,  # the noun with the most routes, each with its models
     "app/api/edge.py": 390,  # the way of every request, from the first header to the last, in one place
     "app/cli.py": 420,  # every command, each a few lines
     "app/infra/embedded.py": 440,  # the whole life of a server in one place, next to its programs

@@ -17,8 +17,10 @@ from app.api.pages import pages
 from app.api.pages.reading import PageReading
 from app.api.problems import HttpProblem, internal_error, problem
 from app.api.rest import (
+    bundles,
     changes,
     feeds,
+    follow,
     hubs,
     locations,
     national,
@@ -41,11 +43,13 @@ ROUTERS = (
     organisations.router,
     signals.router,
     signal_push.router,
+    follow.router,
     changes.router,
     national.router,
     questions.router,
     participation.router,
     feeds.router,
+    bundles.router,
     terms.router,
 )
 
@@ -72,7 +76,10 @@ TAGS = [
         "description": "For systems of hubs: push by your own ids, one at a time or a thousand; pull everything that "
         "changed, once and in order, by pages, long polling or events; digests.",
     },
-    {"name": "National layer", "description": "Counts, trends and coverage across every scheme of regions."},
+    {
+        "name": "National layer",
+        "description": "Counts, trends and coverage across every scheme of regions; desks of umbrellas, and bundles.",
+    },
     {"name": "Questions", "description": "Questions at regional tables: ladder, matrix, mix, outcome, their signals."},
     {
         "name": "Feeds",

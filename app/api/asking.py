@@ -41,6 +41,8 @@ class Services:
     """How the instances stand whose changes are taken over."""
     feeds: Any = None
     """The port `Feeds`."""
+    following: Any = None
+    """The port `Following`."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class Asked:
     language: Language = "nl"
     actor: Actor = ANONYMOUS
     base_url: str = ""
+    address: str = ""
+    """Where the request comes from, to count it."""
     extra: dict[str, Any] = field(default_factory=dict)
     on_stop: Callable[[], None] | None = None
     """Set by a request that waits: called when the server ends, so that it answers at once."""

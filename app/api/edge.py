@@ -41,10 +41,11 @@ BATCH = "/_batch"  # the end of addresses that take many resources at a time
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
 CORS_ALLOW = (
     b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, Accept-Language, "
-    b"Content-Encoding, Last-Event-ID"
+    b"Content-Encoding, Last-Event-ID, Follow-Code"
 )
 CORS_EXPOSE = (
-    b"ETag, Link, Location, API-Version, Request-Id, RateLimit, RateLimit-Policy, Retry-After, Content-Language"
+    b"ETag, Link, Location, API-Version, Request-Id, RateLimit, RateLimit-Policy, Retry-After, Content-Language, "
+    b"Follow-Code"
 )
 API_CSP = b"default-src 'none'; frame-ancestors 'none'"
 
@@ -142,7 +143,7 @@ class _Exchange:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         language = accepted_language(self._header(b"accept-language"))
         base_url = edge.settings.public_url or f"{scope['scheme']}://{self._header(b'host') or 'localhost'}"
-        self.asked = scope["knooppunt"] = Asked(uuid_utils.uuid7().hex, language, ANONYMOUS, base_url)
+        self.asked = scope["knooppunt"] = Asked(uuid_utils.uuid7().hex, language, ANONYMOUS, base_url, self._address())
         self.limit_headers: list[tuple[bytes, bytes]] = []
         self.key: tuple[Any, ...] | None = None
 
@@ -156,7 +157,7 @@ class _Exchange:
             authorization = self._header(b"authorization")
             if authorization and self.scope["path"] not in ALWAYS_OPEN:
                 self.asked.actor = await self._authenticated(authorization)
-            self._count(self.asked.actor.client or self._address())
+            self._count(self.asked.actor.client or self.asked.address)
             if self._knows_already():
                 await self._not_modified()
                 return
@@ -187,7 +188,7 @@ class _Exchange:
             return await self.edge.authenticate(token.strip())
         except Unauthenticated:
             # Wrong tokens count for the address they come from: a new guess each time would never meet a limit.
-            self._count(self._address())
+            self._count(self.asked.address)
             raise
 
     def _check_size(self) -> None:

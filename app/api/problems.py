@@ -26,6 +26,7 @@ _TABLE: Mapping[type[DomainError], tuple[int, str]] = {
     errors.TooLarge: (413, "Too large"),
     errors.KeyReused: (422, "Idempotency key used before"),
     errors.VersionRequired: (428, "Version required"),
+    errors.TooMany: (429, "Too many requests"),
     errors.Unavailable: (503, "Not available now"),
 }
 
@@ -78,6 +79,8 @@ def problem(error: DomainError) -> tuple[int, dict[str, str], bytes]:
         # RFC 6750, 3.1: who sent no token made no error with it.
         wrong = "" if error.code == "token-required" else ', error="invalid_token"'
         headers["www-authenticate"] = f'Bearer realm="knooppunt"{wrong}'
+    if isinstance(error, errors.TooMany):
+        headers["retry-after"] = str(error.seconds)
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = "2"
     if isinstance(error, errors.Stale):

@@ -13,7 +13,7 @@ from app.domain.errors import Faults, Gone, Invalid
 from app.domain.reading import Language, Pick
 
 # What is logged, by the number in the log: a new type is one line here, and one in `KINDS` of `infra/changes.py`.
-TYPES: Mapping[str, int] = {"signal": 1, "hub": 3, "reference-data": 4, "question": 5}
+TYPES: Mapping[str, int] = {"signal": 1, "hub": 3, "reference-data": 4, "question": 5, "bundle": 7}
 
 Op = Literal["upsert", "delete", "hidden"]
 OPS: Mapping[str, int] = {name: number for number, name in enumerate(get_args(Op), 1)}

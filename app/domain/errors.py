@@ -103,6 +103,16 @@ class TooLarge(DomainError):
     code = "too-large"
 
 
+class TooMany(DomainError):
+    """Asked too often; `seconds` says how long to wait."""
+
+    code = "rate-limited"
+
+    def __init__(self, detail: str, *, seconds: int) -> None:
+        super().__init__(detail, retryAfter=seconds)
+        self.seconds = seconds
+
+
 class Unavailable(DomainError):
     """The service cannot answer now and may later: the database is away, or not of this release."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.domain.access import Actor
 from app.domain.errors import Conflict, Faults, Forbidden, NotFound
+from app.domain.follow import digest, new_code
 from app.domain.routing import RESPONSE_WEEKS, recipients, respond_by
 from app.domain.signal_ports import Line
 from app.domain.signal_rules import (
@@ -82,8 +83,11 @@ def may_change_signals(actor: Actor, hub: str) -> bool:
     return actor.role == "hub" and actor.hub == hub
 
 
-async def create_signal(work: Work, actor: Actor, signal: Signal, today: date) -> UUID:
-    """Adds a draft (or a submitted signal) of the actor's own hub. Raises `Forbidden`, `Invalid`, `Conflict`."""
+async def create_signal(work: Work, actor: Actor, signal: Signal, today: date, issued: list[str] | None = None) -> UUID:
+    """Adds a draft (or a submitted signal) of the actor's own hub. Raises `Forbidden`, `Invalid`, `Conflict`.
+
+    With `issued` it gets a follow code, which is put there for its one showing.
+    """
     if not may_change_signals(actor, signal.hub):
         raise Forbidden("A signal is added by its own hub.")
     signal = await checked(work, signal, today)
@@ -94,6 +98,9 @@ async def create_signal(work: Work, actor: Actor, signal: Signal, today: date) -
             allowed=["draft", "submitted"],
         )
     await work.signals.add(signal, Line(actor, "created", differences(None, signal)))
+    if issued is not None:
+        issued.append(new_code())
+        await work.follow_codes.put(signal.id, digest(issued[-1]))
     return signal.id
 
 

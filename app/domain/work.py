@@ -12,6 +12,8 @@ from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
 
 if TYPE_CHECKING:
+    from app.domain.bundles import Bundles
+    from app.domain.follow import FollowCodes
     from app.domain.hubs import Hub, Member
     from app.domain.organisations import Organisation
     from app.domain.question_ports import Questions
@@ -122,6 +124,12 @@ class Work(Protocol):
 
     @property
     def questions(self) -> Questions: ...
+
+    @property
+    def bundles(self) -> Bundles: ...
+
+    @property
+    def follow_codes(self) -> FollowCodes: ...
 
     @property
     def codes(self) -> Codes: ...

@@ -29,6 +29,7 @@ def _of(kind: Kind) -> Select[*tuple[Any, ...]]:
     number = cast(
         cast(func.concat(literal_column("'x'"), func.left(hashed, literal_column("16"))), BIT(64)), BigInteger
     )
+    assert kind.owner is not None
     owner = t.c[kind.owner]
     month = func.date_trunc(literal_column("'month'"), func.timezone(_UTC, t.c.created_at))
     return select(
@@ -41,7 +42,7 @@ def _of(kind: Kind) -> Select[*tuple[Any, ...]]:
 
 
 def _rows(cx: Context, given: Mapping[str, Expression]) -> Rows:
-    found = union_all(*(_of(kind) for kind in KINDS if kind.table is not None)).subquery()
+    found = union_all(*(_of(kind) for kind in KINDS if kind.table is not None and kind.owner)).subquery()
     return Rows(found, (), (found.c.type, found.c.hub_id, found.c.month))
 
 

@@ -39,7 +39,7 @@ from app.infra.json_sql import Expression, array, build
 from app.infra.projection import Context, Edge, Projection, Rows, Statement, View
 from app.infra.question_tables import question
 from app.infra.reader import Signer, acting
-from app.infra.signal_tables import change, epoch, log_mark, signal
+from app.infra.signal_tables import bundle, change, epoch, log_mark, signal
 from app.infra.tables import hub
 from app.infra.times import moment
 
@@ -55,7 +55,7 @@ class Kind:
     noun: str | None = None
     table: Table | None = None
     key: str = "id"
-    owner: str = "hub_id"
+    owner: str | None = "hub_id"
     external: str | None = None
 
     @property
@@ -77,6 +77,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("question", "question", question, external="external_id"),
     Kind("hub", "hub", hub, key="slug", owner="id"),
     Kind("reference-data", key="edition"),
+    Kind("bundle", "bundle", bundle, owner=None),
 )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -113,6 +114,8 @@ forwarding = Table(
     Column("responded_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("signal_id", "umbrella"),
     Index("ix_forwarding_umbrella", "umbrella", "state", "respond_by"),
+    Index("ix_forwarding_hub_id", "hub_id", "respond_by", "signal_id"),
+    Index("ix_forwarding_respond_by", "umbrella", "respond_by", "signal_id"),
 )
 
 follow_up = Table(
@@ -203,4 +206,53 @@ log_mark = Table(
     Column("epoch", Integer, nullable=False),
     Column("xact_id", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
+)
+
+# The hash of the one code that opens the state of a signal, and how often codes were tried; see `infra/follow.py`.
+follow_code = Table(
+    "follow_code",
+    metadata,
+    Column("signal_id", Uuid, ForeignKey("signal.id", ondelete="CASCADE"), primary_key=True),
+    Column("hub_id", SmallInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=now),
+)
+
+follow_look = Table(
+    "follow_look",
+    metadata,
+    Column("looker", LargeBinary, primary_key=True),
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("count", Integer, nullable=False),
+)
+
+# National matters. `audience` as of signals: the network always, everybody when public, and the umbrella whose it is.
+bundle = Table(
+    "bundle",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("umbrella", Text),
+    Column("status", Text, nullable=False),
+    Column("response", Text),
+    Column("visibility", Text, nullable=False),
+    Column("audience", Integer, nullable=False, server_default=text("0")),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=now),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=now),
+    Column("answered_at", DateTime(timezone=True)),
+    Index("ix_bundle_updated_at", text("updated_at desc"), text("id desc")),
+)
+
+bundle_signal = Table(
+    "bundle_signal",
+    metadata,
+    Column("bundle_id", Uuid, ForeignKey("bundle.id", ondelete="CASCADE"), primary_key=True),
+    Column("signal_id", Uuid, ForeignKey("signal.id", ondelete="CASCADE"), primary_key=True),
+    Column("hub_id", SmallInteger, nullable=False),
+    Column("audience", Integer, nullable=False),
+    Column("added_at", DateTime(timezone=True), nullable=False, server_default=now),
+    Index("ix_bundle_signal_signal_id", "signal_id"),
+    Index("ix_bundle_signal_hub_id", "hub_id"),
 )

@@ -11,8 +11,6 @@ from sqlalchemy import (
     DateTime,
     Float,
     FromClause,
-    Integer,
-    Numeric,
     Select,
     Text,
     Uuid,
@@ -36,7 +34,7 @@ from app.infra.json_sql import Expression
 from app.infra.projection import Context, Edge, Filter, Key, Rows, View, Walk
 from app.infra.questions import related_questions, signal_questions
 from app.infra.regions import valid
-from app.infra.signal_tables import follow_up, forwarding, signal, signal_history, signal_theme
+from app.infra.signal_tables import bundle, bundle_signal, follow_up, forwarding, signal, signal_history, signal_theme
 from app.infra.tables import hub, membership, region, region_period, term
 from app.infra.terms import term_edge, term_rows
 from app.infra.times import moment
@@ -105,13 +103,13 @@ def _highlight(cx: Context, row: Any) -> Expression:
     )
 
 
-def _of_hub(cx: Context, row: Any, slug: Expression) -> Expression:
+def of_hub(cx: Context, row: Any, slug: Expression) -> Expression:
     """Nobody's hub is the empty one: that is seen before anything is scanned."""
     mine = select(hub.c.id).where(hub.c.slug == slug).scalar_subquery()
     return and_(row.hub_id == mine, slug != literal_column("''"))
 
 
-def _known(value: Expression, codes: Any) -> Expression:
+def known(value: Expression, codes: Any) -> Expression:
     """A code that nothing can have is answered without a scan of everything (0.6 s at a million)."""
     return value.in_([literal_column(f"'{code}'") for code in get_args(codes)])
 
@@ -211,8 +209,10 @@ def signal_rows(*where: Any) -> Select[*tuple[Any, ...]]:
     return select(s, literal_column("0::real").label("rank"), cast(null(), Text).label("words")).where(*conditions)
 
 
-def _that_signal(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
-    return Rows(signal_rows(lambda s: s.id == row.similar_id).correlate(row.similar_id.table).subquery())
+def _bundles(cx: Context, row: Any, args: Mapping[str, Expression]) -> Rows:
+    b, x = bundle.alias(), bundle_signal.alias()
+    holding = select(x.c.bundle_id).where(x.c.signal_id == row.id).correlate(row.id.table)
+    return Rows(b, (b.c.id.in_(holding),), (b.c.id,))
 
 
 _SORTS = {
@@ -254,18 +254,19 @@ SIGNAL = View(
         "forwardings": Edge("forwarding", _children(forwarding, "umbrella")),
         "followUps": Edge("follow-up", _children(follow_up, "on_date", "id")),
         "history": Edge("signal-version", _children(signal_history, "version")),
+        "bundles": Edge("bundle", _bundles),
         "similar": Edge("similar-signal", _similar),
         "questions": Edge("question", signal_questions),
         "relatedQuestions": Edge("related-question", related_questions),
     },
     filters={
         "id": Filter(lambda cx, r, v: r.id == v, Uuid()),
-        "hub": Filter(_of_hub, codes="hub"),
+        "hub": Filter(of_hub, codes="hub"),
         "theme": Filter(_of_theme, codes="theme"),
         "region": Filter(_of_region, codes="region"),
         "externalId": Filter(lambda cx, r, v: r.external_id == v),
         "workfield": Filter(_of_workfield, codes="workfield"),
-        "kind": Filter(lambda cx, r, v: and_(r.kind == v, _known(v, Kind))),
+        "kind": Filter(lambda cx, r, v: and_(r.kind == v, known(v, Kind))),
         "status": Filter(lambda cx, r, v: r.status == v),
         "visibility": Filter(lambda cx, r, v: r.visibility == v),
         "updatedSince": Filter(lambda cx, r, v: r.updated_at >= v, DateTime(timezone=True)),
@@ -288,61 +289,4 @@ SIGNAL = View(
         ),
     ),
     added=_added,
-)
-
-SIGNAL_PARTS = (
-    View(
-        "forwarding",
-        lambda cx, given: Rows(forwarding),
-        {
-            "state": lambda cx, r: r.state,
-            "respondBy": lambda cx, r: r.respond_by,
-            "overdue": lambda cx, r: and_(
-                r.respond_by < cx.as_of, r.state.in_([literal_column("'forwarded'"), literal_column("'acknowledged'")])
-            ),
-            "response": lambda cx, r: r.response,
-            "reason": lambda cx, r: r.reason,
-            "forwardedAt": lambda cx, r: moment(r.forwarded_at),
-            "respondedAt": lambda cx, r: moment(r.responded_at),
-        },
-        {"umbrella": term_edge("umbrella", "umbrella")},
-    ),
-    View(
-        "follow-up",
-        lambda cx, given: Rows(follow_up),
-        {
-            "id": lambda cx, r: r.id,
-            "kind": lambda cx, r: r.kind,
-            "on": lambda cx, r: r.on_date,
-            "summary": lambda cx, r: r.summary,
-            "public": lambda cx, r: r.public,
-            "createdAt": lambda cx, r: moment(r.created_at),
-        },
-    ),
-    View(
-        "signal-version",
-        lambda cx, given: Rows(signal_history.alias()),
-        {
-            "version": lambda cx, r: r.version,
-            "at": lambda cx, r: moment(r.at),
-            "action": lambda cx, r: r.action,
-            "role": lambda cx, r: r.role,
-            "hub": lambda cx, r: r.by_hub,
-            "umbrella": lambda cx, r: r.by_umbrella,
-            "note": lambda cx, r: r.note,
-            "changes": lambda cx, r: r.changes,
-        },
-        {},
-        {"signal": Filter(lambda cx, r, v: r.signal_id == v, Uuid())},
-        {"version": (Key("version", Integer()),)},
-    ),
-    View(
-        "similar-signal",
-        lambda cx, given: Rows(signal),
-        {
-            "score": lambda cx, r: func.round(cast(r.score, Numeric), 3),
-            "sameThemes": lambda cx, r: func.array_to_json(r.same_themes),
-        },
-        {"signal": Edge("signal", _that_signal, many=False)},
-    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.infra.bundles import BUNDLE
 from app.infra.change_digests import CHANGE_DIGEST
 from app.infra.changes import CHANGE
 from app.infra.hubs import HUB, HUB_PARTS
@@ -12,7 +13,8 @@ from app.infra.projection import View
 from app.infra.question_parts import QUESTION_PARTS
 from app.infra.questions import QUESTION
 from app.infra.regions import REGION_VIEWS
-from app.infra.signals import SIGNAL, SIGNAL_PARTS
+from app.infra.signal_parts import SIGNAL_PARTS
+from app.infra.signals import SIGNAL
 from app.infra.terms import TERM_VIEWS
 
 VIEWS: tuple[View, ...] = (
@@ -25,6 +27,7 @@ VIEWS: tuple[View, ...] = (
     *HUB_PARTS,
     SIGNAL,
     *SIGNAL_PARTS,
+    BUNDLE,
     CHANGE,
     CHANGE_DIGEST,
     QUESTION,

@@ -19,7 +19,9 @@ from app.domain.periods import MembershipPeriod
 from app.domain.reading import Answer, Language, Selection
 from app.domain.reference import Area, Succession
 from app.domain.vocabulary import Vocabulary
+from app.infra.bundle_writes import PostgresBundles
 from app.infra.database import Connection, Database, Turn
+from app.infra.follow import PostgresFollowCodes
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
 from app.infra.question_writes import PostgresQuestions
@@ -46,6 +48,8 @@ class PostgresWork:
         self.organisations = PostgresOrganisations(connection)
         self.codes = PostgresCodes(connection, vocabularies)
         self.signals = PostgresSignals(connection, vocabularies)
+        self.bundles = PostgresBundles(connection)
+        self.follow_codes = PostgresFollowCodes(connection)
         self.pushed_signals = PostgresPushedSignals(connection)
         self.questions = PostgresQuestions(connection)
 

@@ -9,7 +9,7 @@ from graphql import GraphQLObjectType
 from pydantic import BaseModel
 
 from app.api.graphql.schema import schema
-from app.api.rest import changes, hubs, locations, organisations, participation, regions, signals, terms
+from app.api.rest import bundles, changes, hubs, locations, organisations, participation, regions, signals, terms
 from app.api.rest import question_models as questions
 from app.api.rest.picks import picks
 from app.domain.reading import Pick
@@ -52,6 +52,7 @@ NOUNS = {
     "forwarding": ("Forwarding", signals.Forwarding, "umbrella { code label } state respondBy overdue response reason forwardedAt respondedAt"),
     "follow-up": ("FollowUp", signals.FollowUp, "id kind on summary public createdAt"),
     "signal-version": ("SignalVersion", signals.SignalVersion, signals.VERSION),
+    "bundle": ("Bundle", bundles.Bundle, bundles.BUNDLE),
     # The resource itself is in the field of its type in GraphQL, and in `resource` in REST: test_changes.py.
     "change": ("Change", None, None),
     "change-digest": ("ChangeDigest", changes.ChangeDigest, changes.DIGEST),

@@ -78,6 +78,8 @@ READS = {
     "GET with everything": lambda i: ("GET", f"/v1/signals/{i}?expand=history,similar", None, {}),
     "history": lambda i: ("GET", f"/v1/signals/{i}/history", None, {}),
     "similar": lambda i: ("GET", f"/v1/signals/{i}/similar", None, {}),
+    "bundles": lambda i: ("GET", f"/v1/signals/{i}?expand=bundles", None, {}),
+    "suggestions": lambda i: ("GET", f"/v1/national/bundles/suggestions?signal={i}", None, {}),
     "query": lambda i: ("POST", "/graphql", {"query": f'{{ signal(id: "{i}") {{ title hub {{ name }} forwardings {{ response }} similar {{ score }} }} }}'}, {}),
     "queried history": lambda i: ("POST", "/graphql", {"query": f'{{ signalHistory(signal: "{i}") {{ nodes {{ note }} pageInfo {{ hasNextPage }} }} }}'}, {}),
 }  # fmt: skip
@@ -89,11 +91,13 @@ WRITES = {
     "transition": lambda i: ("POST", f"/v1/signals/{i}/transitions", {"to": "verified"}, STEPS),
     "follow-up": lambda i: ("POST", f"/v1/signals/{i}/follow-ups", {"kind": "meeting", "on": "2026-04-01", "summary": "x"}, STEPS),
     "answer": lambda i: ("PUT", f"/v1/signals/{i}/forwardings/mind", {"state": "acknowledged"}, STEPS),
+    "follow code": lambda i: ("POST", f"/v1/signals/{i}/follow-code", None, {}),
     "answer for another": lambda i: ("PUT", f"/v1/signals/{i}/forwardings/iederin", {"state": "acknowledged"}, STEPS),
     "updateSignal": mutation("updateSignal", 'version: 1, changes: {title: "Van mij"}'),
     "transitionSignal": mutation("transitionSignal", 'version: 1, to: "verified"'),
     "addFollowUp": mutation("addFollowUp", 'version: 1, kind: "meeting", on: "2026-04-01", summary: "x"'),
     "answerForwarding": mutation("answerForwarding", 'version: 1, umbrella: "mind", state: "acknowledged"'),
+    "issueFollowCode": mutation("issueFollowCode", "", "followCode"),
     "deleteSignal": mutation("deleteSignal", "version: 1", "id"),
 }  # fmt: skip
 

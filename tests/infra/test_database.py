@@ -108,6 +108,7 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         "log_mark",
         "participation_tally",
         "source_hub",
+        "bundle_signal",
     }
     assert {name for name, what in rights.items() if what == "select"} == read_only
     assert {name: what for name, what in rights.items() if what != "select"} == {
@@ -116,7 +117,7 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         **dict.fromkeys(
             ("organisation_region", "region_period", "membership", "idempotency", "forwarding"), "delete insert select"
         ),
-        **dict.fromkeys(("signal", "follow_up"), "delete insert select update"),
+        **dict.fromkeys(("signal", "follow_up", "bundle"), "delete insert select update"),
         "signal_history": "insert select",
         **dict.fromkeys(("question", "question_signal"), "delete insert select"),
         "question_history": "insert select",

@@ -155,7 +155,7 @@ async def test_a_connection_without_items_has_no_cursors(reader):
 
 # Views of parts have no rows of their own: each is tried through the edge that leads to it.
 PARTS = {
-    "lineage", "overlap", "edition", "located-region", "hub-phase", "hub-host", "steering-seat", "steering-issue",
+    "lineage", "bundle", "overlap", "edition", "located-region", "hub-phase", "hub-host", "steering-seat", "steering-issue",
     "area", "area-definition", "published-figures", "forwarding", "follow-up", "signal-version", "similar-signal",
     "levels", "set-level", "matrix", "matrix-phase", "matrix-cell", "mix", "mix-group", "balance", "compensation", "period",
     "outcome", "outcome-input", "impact-check", "told-back", "question-version", "related-signal", "related-question",

@@ -10,6 +10,7 @@ import strawberry
 from graphql import VariableValues
 from strawberry import Info
 
+from app.api.graphql.bundles import Bundle
 from app.api.graphql.connections import answered
 from app.api.graphql.executing import Ready
 from app.api.graphql.hubs import Hub
@@ -40,6 +41,7 @@ class Change:
     hub: Hub | None
     signal: Signal | None
     question: Question | None
+    bundle: Bundle | None
 
 
 @strawberry.type(description="A page of changes. `cursor` says where to go on, also on an empty page.")

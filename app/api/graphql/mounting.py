@@ -30,6 +30,8 @@ def endpoint(services: Services) -> GraphQLEndpoint:
             work=services.writing,
             services=services,
             response_weeks=services.response_weeks,
+            address=asked.address,
+            by_post=scope["method"] == "POST",
             changes=services.changes,
             base_url=asked.base_url,
         )

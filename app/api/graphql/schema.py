@@ -7,8 +7,10 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from app.api.graphql import (
+    bundles,
     changes,
     feeds,
+    follow,
     hubs,
     locations,
     national,
@@ -34,6 +36,8 @@ NOUNS = (
     changes,
     national,
     feeds,
+    follow,
+    bundles,
     terms,
 )
 PROJECTED = {name: projected for noun in NOUNS for name, projected in noun.PROJECTED.items()}
@@ -47,11 +51,13 @@ Query = merge_types(
         organisations.OrganisationQuery,
         signals.SignalQuery,
         signal_push.SignalPushQuery,
+        bundles.BundleQuery,
         changes.ChangeQuery,
         national.NationalQuery,
         questions.QuestionQuery,
         participation.ParticipationQuery,
         feeds.FeedQuery,
+        follow.FollowQuery,
         terms.TermQuery,
     ),
 )
@@ -63,6 +69,8 @@ Mutation = merge_types(
         signals.SignalMutation,
         signal_push.SignalPushMutation,
         question_writes.QuestionMutation,
+        follow.FollowMutation,
+        bundles.BundleMutation,
     ),
 )
 

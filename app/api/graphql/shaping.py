@@ -28,7 +28,7 @@ def ready(info: Info, found: Any) -> Any:
 def _shaped(item: Any, picks: Sequence[Pick]) -> Any:
     if item is None or not picks:
         return item
-    if isinstance(item, list):
+    if isinstance(item, list | tuple):
         return [_shaped(each, picks) for each in item]
     return {
         pick.key: pick.name.partition(":")[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import strawberry
@@ -20,6 +20,9 @@ from app.api.graphql.writing import created, emptied, given, write
 from app.domain import signals
 from app.domain.ids import new_id
 
+if TYPE_CHECKING:
+    from app.api.graphql.bundles import Bundle
+
 
 @strawberry.type(description="A signal on the desk of an umbrella, with a term to respond by.")
 class Forwarding:
@@ -31,6 +34,8 @@ class Forwarding:
     reason: str | None
     forwarded_at: datetime
     responded_at: datetime | None
+    overdue_days: int
+    signal: Signal
 
 
 @strawberry.type(description="What the hub itself did.")
@@ -90,6 +95,7 @@ class Signal:
     forwardings: list[Forwarding]
     follow_ups: list[FollowUp]
     history: list[SignalVersion]
+    bundles: list[Annotated[Bundle, strawberry.lazy("app.api.graphql.bundles")]]
     similar: list[SimilarSignal]
     questions: list[Question]
     related_questions: list[RelatedQuestion]
@@ -106,6 +112,14 @@ class SignalFilter:
     status: str | None = None
     visibility: str | None = None
     updated_since: datetime | None = None
+
+
+@strawberry.input(description="What narrows a desk; of others than the asker nothing is on it.")
+class ForwardingFilter:
+    umbrella: str | None = None
+    hub: str | None = None
+    state: str | None = None
+    overdue: bool | None = None
 
 
 @strawberry.input
@@ -125,6 +139,7 @@ class NewSignal:
     hub: str | None = None
     external_id: str | None = None
     status: str = "draft"
+    follow_code: bool = False
 
 
 @strawberry.input(description="Fields that are absent stay, null empties.")
@@ -149,6 +164,7 @@ _FILTERS = ("q", "theme", "region", "hub", "workfield", "kind", "status", "visib
 PROJECTED = {
     "signals": Projected("signal", "connection", {name: name for name in _FILTERS}),
     "signal": Projected("signal", "one", {"id": "id"}),
+    "forwardings": Projected("forwarding", "connection", {n: n for n in ("umbrella", "hub", "state", "overdue")}),
     "signalHistory": Projected("signal-version", "connection", {"signal": "signal"}),
 }
 
@@ -173,6 +189,18 @@ class SignalQuery:
     async def signal(self, info: Info, id: UUID, as_of: date | None = None) -> Signal | None:
         return await answered(info, PROJECTED["signal"])
 
+    @strawberry.field(description="Forwardings on your desk, first those to be responded to first.")
+    async def forwardings(
+        self,
+        info: Info,
+        first: int = 50,
+        after: str | None = None,
+        filter: ForwardingFilter | None = None,
+        sort: str | None = None,
+        as_of: date | None = None,
+    ) -> Connection[Forwarding]:
+        return await answered(info, PROJECTED["forwardings"])
+
     @strawberry.field(description="The history of a signal, for its own hub; survives deletion.")
     async def signal_history(
         self, info: Info, signal: UUID, first: int = 50, after: str | None = None
@@ -183,6 +211,9 @@ class SignalQuery:
 @strawberry.type
 class SignalPayload:
     signal_id: strawberry.Private[UUID]
+    follow_code: str | None = strawberry.field(
+        default=None, description="Of a signal that was added with `followCode`: shown this once."
+    )
 
     @strawberry.field(description="The signal as it is after the change.")
     async def signal(self, info: Info) -> Signal:
@@ -204,14 +235,15 @@ class SignalMutation:
         fields = _fields(signal)
         fields["heard_on"] = fields["heard_on"] or context.today
         fields["hub"] = fields["hub"] or context.actor.hub or ""
+        issued: list[str] | None = [] if fields.pop("follow_code") else None
         entity = signals.Signal(id=new_id(), **fields)
         made = await created(
             info,
             idempotency_key,
             ("createSignal", given(signal)),
-            lambda work, actor: signals.create_signal(work, actor, entity, context.today),
+            lambda work, actor: signals.create_signal(work, actor, entity, context.today, issued),
         )
-        return SignalPayload(signal_id=UUID(str(made)))
+        return SignalPayload(signal_id=UUID(str(made)), follow_code=issued[0] if issued else None)
 
     @strawberry.mutation(description="Change a signal, from the version that you read.")
     async def update_signal(self, info: Info, id: UUID, version: int, changes: SignalChange) -> SignalPayload:

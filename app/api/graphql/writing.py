@@ -27,6 +27,8 @@ class WritingContext(Context):
     work: Any
     services: Any = None
     response_weeks: int = 6
+    address: str = ""
+    by_post: bool = False
     changes: Any = None
     """The port `ChangeLog`."""
     base_url: str = ""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field
 
-from app.api.rest import hubs, signals
+from app.api.rest import bundles, hubs, signals
 from app.api.rest import question_models as questions
 from app.api.rest.answers import Strict, Whole, etag, listing, respond
 from app.api.rest.contract import STREAM, Collection, Reference, responses
@@ -37,7 +37,12 @@ router = APIRouter(prefix="/v1", tags=["Sync"], route_class=Door)
 CHANGE = "type id externalId hub { slug name } version op at"
 DIGEST = "type hub { slug name } month count digest"
 # What `expand=resource` shows of each type: what its own address shows.
-RESOURCES = (("signal", picks(signals.SIGNAL)), ("question", picks(questions.QUESTION)), ("hub", picks(hubs.HUB)))
+RESOURCES = (
+    ("signal", picks(signals.SIGNAL)),
+    ("question", picks(questions.QUESTION)),
+    ("hub", picks(hubs.HUB)),
+    ("bundle", picks(bundles.BUNDLE)),
+)
 
 _CURSOR = "eyJjdXJzb3IiOiJvcGFxdWUifQ.2f1c9a0be5d84c7aa3b1f0e2d4c6b8a9"
 GONE: dict[int | str, dict[str, Any]] = {
@@ -75,7 +80,7 @@ class ChangeEntry(Reference):
     version: int = Field(examples=[3])
     op: Op
     at: datetime = Field(description="When the change was made; the order of the stream is not that of these times.")
-    resource: signals.Signal | questions.Question | hubs.Hub | None = Field(
+    resource: signals.Signal | questions.Question | hubs.Hub | bundles.Bundle | None = Field(
         default=None, description="With `expand=resource`, of an upsert: the resource in this very version."
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,14 +14,15 @@ from pydantic import Field
 
 from app.api.accepting import JSON, preferred
 from app.api.counting import count_items, coverage_items, trend_items
-from app.api.rest.answers import AsOf, Strict, Whole, etag, respond
-from app.api.rest.contract import Reference, responses
+from app.api.rest.answers import AsOf, PageQuery, Strict, Whole, etag, page, respond
+from app.api.rest.contract import Collection, Reference, responses
 from app.api.rest.doors import Ask, Asking, Door
 from app.api.rest.hubs import HubReference
 from app.api.rest.regions import RegionReference
+from app.api.rest.signals import SimilarReference
 from app.api.rest.terms import TermReference
 from app.domain.national import CountQuery, Grouping, Period
-from app.domain.signal_rules import Kind
+from app.domain.signal_rules import ForwardingState, Kind
 
 router = APIRouter(prefix="/v1/national", tags=["National layer"], route_class=Door)
 
@@ -138,6 +139,37 @@ class Coverage(Reference):
     period: Stretch
 
 
+class ListedForwarding(Reference):
+    """A signal on the desk of an umbrella."""
+
+    signal: SimilarReference
+    umbrella: TermReference
+    state: ForwardingState
+    respond_by: date
+    overdue: bool
+    overdue_days: int = Field(description="Days since its term ended; 0 when it is not overdue.", examples=[12])
+    forwarded_at: datetime
+    responded_at: datetime | None
+
+
+FORWARDING = (
+    "signal { id title hub { slug name } kind status } umbrella { code label } state respondBy overdue overdueDays "
+    "forwardedAt respondedAt"
+)
+
+
+class ForwardingsQuery(PageQuery):
+    """What narrows a desk."""
+
+    umbrella: Annotated[str | None, Field(max_length=60, description="Code of the umbrella.")] = None
+    hub: Annotated[str | None, Field(max_length=80, description="Slug of the hub of the signal.")] = None
+    state: Annotated[ForwardingState | None, Field(description="What the umbrella said so far.")] = None
+    overdue: Annotated[
+        bool | None,
+        Field(description="Whether its term is over, and nothing was said of it but that it came in."),
+    ] = None
+
+
 Month = Annotated[str | None, Field(max_length=10, examples=["2026-03"])]
 
 
@@ -200,6 +232,18 @@ def _asked(asking: Asking, query: FilterQuery, **more: Any) -> CountQuery:
         kind=query.kind,
         **more,
     )
+
+
+@router.get(
+    "/forwardings",
+    summary="List forwardings that wait, or waited, for an answer",
+    description="A desk: an umbrella lists what was forwarded to itself, a hub what came of its own signals, the national "
+    "coordination all of what it may see. For anybody else it is empty. Overdue is reckoned on `asOf`.",
+    responses=responses(Collection[ListedForwarding]),
+)
+async def list_forwardings(asking: Ask, query: Annotated[ForwardingsQuery, Query()]) -> Response:
+    filters = {"umbrella": query.umbrella, "hub": query.hub, "state": query.state, "overdue": query.overdue}
+    return await page(asking, "forwarding", FORWARDING, query, filters)
 
 
 @router.get(

@@ -44,6 +44,7 @@ REFERENCES: Mapping[str, str] = {
     "forwarding": "umbrella { code label } state respondBy response",
     "follow-up": "kind on summary public",
     "signal": "id title",
+    "bundle": "id title status response",
     "signal-version": "version at action",
     "similar-signal": "signal { id title hub { slug name } } score sameThemes",
     "question": "id title",

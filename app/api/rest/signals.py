@@ -182,6 +182,7 @@ class NewSignal(SignalFields):
     hub: Annotated[str | None, Field(max_length=80, description="Your own hub, when absent.")] = None
     externalId: Annotated[str | None, Field(max_length=MAX_EXTERNAL_ID)] = None
     status: Annotated[Status, Field(description="`draft` or `submitted`.")] = "draft"
+    followCode: Annotated[bool, Field(description="Give out a follow code: it comes once, in a header.")] = False
 
 
 class SignalChange(SignalFields):
@@ -287,7 +288,16 @@ async def read_signal(asking: Ask, id: SignalId, query: Annotated[OneQuery, Quer
     return await one(asking, "signal", SIGNAL, query, {"id": id})
 
 
-@router.post("/signals", summary="Add a signal", status_code=201, responses=responses(Signal, status=201))
+CREATED = responses(Signal, status=201)
+CREATED[201]["headers"] = {
+    "Follow-Code": {
+        "description": "With `followCode`: shown this once, and not again for the same Idempotency-Key.",
+        "schema": {"type": "string"},
+    }
+}
+
+
+@router.post("/signals", summary="Add a signal", status_code=201, responses=CREATED)
 async def add_signal(asking: Ask, body: NewSignal) -> Response:
     actor, today = asking.asked.actor, asking.services.today()
     fields = fields_of(body, set(SignalFields.model_fields))
@@ -295,12 +305,16 @@ async def add_signal(asking: Ask, body: NewSignal) -> Response:
     entity = signals.Signal(
         id=new_id(), hub=body.hub or actor.hub or "", external_id=body.externalId, status=body.status, **fields
     )
-    return await create(
+    issued: list[str] | None = [] if body.followCode else None
+    response = await create(
         asking,
-        lambda work: signals.create_signal(work, actor, entity, today),
+        lambda work: signals.create_signal(work, actor, entity, today, issued),
         lambda made: representation(asking, "signal", SIGNAL, {"id": made}),
         lambda made: f"/v1/signals/{made}",
     )
+    if issued:  # a header, because answers are kept under their Idempotency-Key and codes are not
+        response.headers["follow-code"] = issued[0]
+    return response
 
 
 @router.patch("/signals/{id}", summary="Change a signal", responses=responses(Signal, missing=True, writes=True))

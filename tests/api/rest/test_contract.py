@@ -79,6 +79,8 @@ async def test_every_get_of_the_contract_answers_as_its_schema_says(contract, ap
     for path, method, operation in operations(contract):
         if method != "get":
             continue
+        if path == "/follow":  # only with a code, which a hub gives out: see test_follow.py
+            continue
         content = operation["responses"]["200"]["content"]
         if "text/event-stream" in content:  # without end: see test_changes_waiting.py
             continue
@@ -88,6 +90,12 @@ async def test_every_get_of_the_contract_answers_as_its_schema_says(contract, ap
         if path == "/organisations/{id}":
             first = (await api.get("/v1/organisations?limit=1")).json()["items"][0]
             addresses = [f"/organisations/{first['id']}"]
+        if path == "/national/bundles/{id}":  # a ledger that may be empty: see test_bundles.py
+            found = (await api.get("/v1/national/bundles?limit=1")).json()["items"]
+            addresses = [f"/national/bundles/{item['id']}" for item in found]
+        if path == "/national/bundles/suggestions":
+            first = (await api.get("/v1/signals?limit=1")).json()["items"][0]
+            addresses = [f"/national/bundles/suggestions?signal={first['id']}"]
         if path.startswith("/signals/{id}"):  # its history is its hub's alone: see test_signals_routing.py
             found = (await api.get("/v1/signals?limit=1")).json()["items"]
             addresses = [path.format(id=item["id"]) for item in found if not path.endswith("/history")]
