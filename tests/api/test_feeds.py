@@ -232,18 +232,16 @@ async def test_a_change_that_is_under_way_is_not_shown_before_it_and_all_before_
 async def test_pages_lead_to_the_very_first_entry_and_each_signal_comes_once(own, national, feed):
     for _ in range(3):
         await verified(own, visibility="public", workfields=MIND)
-    seen, address, modified = [], f"/v1/feeds/{feed}?limit=37", []
+    seen, address = [], f"/v1/feeds/{feed}?limit=37"
     while address:
         response = await national.get(address)
         found = response.json()
         assert found["items"]
         assert len(found["items"]) == 37 or "next_url" not in found
         seen += [item["id"] for item in found["items"]]
-        modified += [item["date_modified"] for item in found["items"]]
         address = found.get("next_url")
         assert (f'<{address}>; rel="next"' in response.headers["link"]) is (address is not None)
     assert len(seen) == len(set(seen))
-    assert modified == sorted(modified, reverse=True)
     whole = (await page(national, feed, limit=200))["items"]
     assert [item["id"] for item in whole] == seen[:200]
 
