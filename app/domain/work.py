@@ -14,7 +14,7 @@ from app.domain.reference import Area, Succession
 if TYPE_CHECKING:
     from app.domain.hubs import Hub, Member
     from app.domain.organisations import Organisation
-    from app.domain.question_ports import Questions
+    from app.domain.question_ports import PushedQuestions, Questions
     from app.domain.signal_ports import PushedSignals, Signals
     from app.domain.vocabulary import Vocabulary
 
@@ -122,6 +122,9 @@ class Work(Protocol):
 
     @property
     def questions(self) -> Questions: ...
+
+    @property
+    def pushed_questions(self) -> PushedQuestions: ...
 
     @property
     def codes(self) -> Codes: ...

@@ -22,6 +22,7 @@ from app.domain.vocabulary import Vocabulary
 from app.infra.database import Connection, Database, Turn
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
+from app.infra.question_push import PostgresPushedQuestions
 from app.infra.question_writes import PostgresQuestions
 from app.infra.reader import PostgresReader
 from app.infra.signal_push import PostgresPushedSignals
@@ -48,6 +49,7 @@ class PostgresWork:
         self.signals = PostgresSignals(connection, vocabularies)
         self.pushed_signals = PostgresPushedSignals(connection)
         self.questions = PostgresQuestions(connection)
+        self.pushed_questions = PostgresPushedQuestions(connection)
 
     async def read(self, selection: Selection, language: Language) -> Answer:
         """See the port."""

@@ -13,6 +13,7 @@ from app.api.graphql import (
     national,
     organisations,
     participation,
+    question_push,
     question_writes,
     questions,
     regions,
@@ -29,6 +30,7 @@ NOUNS = (
     signals,
     signal_push,
     questions,
+    question_push,
     participation,
     changes,
     national,
@@ -48,6 +50,7 @@ Query = merge_types(
         changes.ChangeQuery,
         national.NationalQuery,
         questions.QuestionQuery,
+        question_push.QuestionPushQuery,
         participation.ParticipationQuery,
         terms.TermQuery,
     ),
@@ -60,6 +63,7 @@ Mutation = merge_types(
         signals.SignalMutation,
         signal_push.SignalPushMutation,
         question_writes.QuestionMutation,
+        question_push.QuestionPushMutation,
     ),
 )
 
