@@ -34,7 +34,7 @@ MAX_HEADER_BYTES = 16_000
 KEPT_HEADERS = (b"etag", b"content-language", b"link", b"vary")
 # What hubs write all day does not raise the version of the public data: a tag of it, kept here, would outlive a
 # withdrawal.
-OFTEN_CHANGED = ("/v1/signals", "/v1/questions", "/v1/participation/", "/v1/changes", "/v1/national")
+OFTEN_CHANGED = ("/v1/signals", "/v1/questions", "/v1/participation-profile", "/v1/changes", "/v1/national")
 OF_A_HUB = ("/signals/", "/questions/")  # by its own id
 BATCH = "/_batch"  # the end of addresses that take many resources at a time
 # How the process fares, for anybody: no limit, and nobody is looked up, so the database is not needed.
