@@ -77,8 +77,9 @@ async def unknown_names(work: Work, questions: Iterable[Question]) -> Unknown:
         regions.update(question.regions)
         organisations.update(organisation for item in question.mix.groups for organisation in item.organisations)
         organisations.update(filter(None, [question.stakeholder]))
+    never = {code for code in regions if "\0" in code}  # PostgreSQL cannot even be asked for these
     return Unknown(
-        await work.codes.unknown_regions(regions) if regions else (),
+        never | await work.codes.unknown_regions(regions - never) if regions else (),
         await work.organisations.unknown(organisations) if organisations else (),
     )
 

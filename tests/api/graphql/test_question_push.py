@@ -113,6 +113,14 @@ async def test_a_batch_has_the_same_results_through_both_doors(own):
     assert rest == graphql
 
 
+async def test_a_code_that_cannot_be_stored_is_the_fault_of_its_item_alone(own):
+    contents = [a_question(), a_question(regions=["GG2014", "GG\x00"])]
+    answer = await push(own, [{"externalId": letters(), "question": content} for content in contents])
+    fine, wrong = answer["data"]["pushQuestions"]["results"]
+    assert (fine["result"], wrong["result"]) == ("created", "refused")
+    assert [(error["location"], error["code"]) for error in wrong["errors"]] == [("regions[1]", "unknown-code")]
+
+
 async def test_all_or_nothing_is_refused_with_the_same_results_through_both_doors(own):
     bare = a_question(title="Nieuw")
     rest, graphql = await both(own, [bare | {"externalId": "a"}, bare | {"externalId": "b", "title": ""}], "atomic")
