@@ -34,8 +34,10 @@ MAX_HEADER_BYTES = 16_000
 KEPT_HEADERS = (b"etag", b"content-language", b"link", b"vary")
 # What hubs write all day does not raise the version of the public data: a tag of it, kept here, would outlive a
 # withdrawal.
-OFTEN_CHANGED = ("/v1/signals", "/v1/changes", "/v1/national", "/v1/feeds")
-OF_A_HUB = "/signals/"  # by its own id
+OFTEN_CHANGED = (
+    "/v1/signals", "/v1/questions", "/v1/participation-profile", "/v1/changes", "/v1/national", "/v1/feeds",
+)  # fmt: skip
+OF_A_HUB = ("/signals/", "/questions/")  # by its own id
 BATCH = "/_batch"  # the end of addresses that take many resources at a time
 # How the process fares, for anybody: no limit, and nobody is looked up, so the database is not needed.
 ALWAYS_OPEN = ("/livez", "/readyz", "/metrics")
@@ -246,7 +248,7 @@ class _Exchange:
         path = scope["path"]
         if scope["method"] not in ("GET", "HEAD") or self.asked.actor is not ANONYMOUS:
             return False
-        if not path.startswith("/v1") or path.startswith(OFTEN_CHANGED) or OF_A_HUB in path:
+        if not path.startswith("/v1") or path.startswith(OFTEN_CHANGED) or any(part in path for part in OF_A_HUB):
             return False
         self.key = (
             path, scope["query_string"], headers.get(b"accept"), self.asked.language,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from datetime import date
 from typing import Any
 
 from app.api.problems import as_dict
+from app.domain.checking import camel, plain
 from app.domain.errors import Stale
 from app.domain.push import BatchRefused, Result
-
-_CAMEL = {"heard_on": "heardOn", "people_count": "peopleCount"}
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -43,8 +41,7 @@ async def told(pushing: Awaitable[Result]) -> Result:
 def _content(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if content is None:
         return None
-    plain = {name: value.isoformat() if isinstance(value, date) else value for name, value in content.items()}
-    return {_CAMEL.get(name, name): list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
+    return {camel(name): plain(value) for name, value in content.items()}
 
 
 def with_results(error: BatchRefused) -> BatchRefused:

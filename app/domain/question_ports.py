@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from app.domain.access import Actor
 
 if TYPE_CHECKING:
+    from app.domain.question_push import Write
     from app.domain.question_rules import Known
     from app.domain.questions import Question
+
+
+class PushedQuestions(Protocol):
+    """Questions that a hub leads by its own ids, many at a time."""
+
+    async def locked(self, external_ids: Collection[str]) -> dict[str, Question]:
+        """Those that are there, led by the actor's own hub. Whoever pushes one of these ids, there or not, waits."""
+        ...
+
+    async def write(self, writes: Sequence[Write], actor: Actor) -> None:
+        """Carries them all out, with their history."""
+        ...
 
 
 class Questions(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Literal, get_args
@@ -61,15 +61,30 @@ class Known:
     ladders: Ladders
 
 
-async def checked(work: Work, question: Question, known: Known) -> Question:
-    """The question with its workfields decided. Raises `Invalid` with every fault at once."""
-    faults = Faults()
-    await check_basics(work, question, known, faults)
-    faults.raise_if_any()
-    return routed(question, known)
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What questions name that is not there."""
+
+    regions: Collection[str] = ()
+    organisations: Collection[UUID] = ()
 
 
-async def check_basics(work: Work, question: Question, known: Known, faults: Faults) -> None:
+async def unknown_names(work: Work, questions: Iterable[Question]) -> Unknown:
+    """What these questions name that is not there: one look-up for all of them."""
+    regions: set[str] = set()
+    organisations: set[UUID] = set()
+    for question in questions:
+        regions.update(question.regions)
+        organisations.update(organisation for item in question.mix.groups for organisation in item.organisations)
+        organisations.update(filter(None, [question.stakeholder]))
+    never = {code for code in regions if "\0" in code}  # PostgreSQL cannot even be asked for these
+    return Unknown(
+        never | await work.codes.unknown_regions(regions - never) if regions else (),
+        await work.organisations.unknown(organisations) if organisations else (),
+    )
+
+
+def check_basics(question: Question, known: Known, unknown: Unknown, faults: Faults) -> None:
     """Adds every fault of what is not a part (matrix, mix, outcome) or a level."""
     check_text("title", question.title, MAX_TITLE, faults, required=True)
     check_text("description", question.description, MAX_DESCRIPTION, faults)
@@ -86,8 +101,8 @@ async def check_basics(work: Work, question: Question, known: Known, faults: Fau
             check_known(vocabulary, {f"{name}[{i}]": code for i, code in enumerate(codes)}, there, faults)
     if not question.themes:
         faults.add("body", "themes", "required", "Name at least one theme.")
-    await _check_regions(work, question.regions, faults)
-    if question.stakeholder is not None and await work.organisations.unknown([question.stakeholder]):
+    _check_regions(question.regions, unknown.regions, faults)
+    if question.stakeholder is not None and question.stakeholder in unknown.organisations:
         faults.add("body", "stakeholder", "unknown-id", "There is no organisation with this id.")
     if question.compensation is not None:
         check_text("compensation.what", question.compensation.what or "", MAX_NOTE, faults)
@@ -98,13 +113,12 @@ async def check_basics(work: Work, question: Question, known: Known, faults: Fau
         check_external_id(question.external_id, faults)
 
 
-async def _check_regions(work: Work, regions: Sequence[str], faults: Faults) -> None:
+def _check_regions(regions: Sequence[str], unknown: Collection[str], faults: Faults) -> None:
     if not regions:
         faults.add("body", "regions", "required", "Name at least one region, of any scheme.")
     elif len(regions) > MAX_REGIONS:
         faults.add("body", "regions", "too-many", f"At most {MAX_REGIONS}.")
     else:
-        unknown = await work.codes.unknown_regions(regions)
         for index, code in enumerate(regions):
             if code in unknown:
                 faults.add("body", f"regions[{index}]", "unknown-code", "There is no region with this code.")
@@ -113,7 +127,8 @@ async def _check_regions(work: Work, regions: Sequence[str], faults: Faults) -> 
 def routed(question: Question, known: Known) -> Question:
     """With the workfields it concerns, decided as those of signals are (DOMAIN.md, Routing), and its balance."""
     concerned, source = concerned_workfields(question.workfields, question.themes, known.themes, known.workfields)
-    given = concerned if source == "given" else question.workfields
+    # In one form, so that saying the same in another way is no change.
+    given = {"given": concerned, "themes": None}.get(source, ())
     question = replace(question, workfields=given, concerned=concerned, workfields_source=source)
     return replace(question, balance=judged(question, known))
 
@@ -158,7 +173,7 @@ def check_matrix(matrix: Matrix, known: Known, faults: Faults) -> None:
             faults.add("body", at, "repeated", "This role has a cell in this phase already: put both in one.")
 
 
-async def check_mix(work: Work, mix: Mix, known: Known, faults: Faults) -> None:
+def check_mix(mix: Mix, known: Known, unknown: Unknown, faults: Faults) -> None:
     """Each group once. More recruited than wanted is allowed; the balance says so."""
     if len(mix.groups) > len(known.groups):
         faults.add("body", "groups", "too-many", f"At most {len(known.groups)}.")
@@ -166,7 +181,6 @@ async def check_mix(work: Work, mix: Mix, known: Known, faults: Faults) -> None:
     check_known(
         "participant-group", {f"groups[{i}].group": g.group for i, g in enumerate(mix.groups)}, known.groups, faults
     )
-    unknown = await work.organisations.unknown({o for item in mix.groups for o in item.organisations})
     for index, item in enumerate(mix.groups):
         at = f"groups[{index}]"
         if item.group in [other.group for other in mix.groups[:index]]:
@@ -174,7 +188,7 @@ async def check_mix(work: Work, mix: Mix, known: Known, faults: Faults) -> None:
         for name in ("wanted", "recruited"):
             if not 0 <= getattr(item, name) <= MAX_PEOPLE:
                 faults.add("body", f"{at}.{name}", "out-of-range", f"A number from 0 to {MAX_PEOPLE}.")
-        _check_organisations(item.organisations, unknown, at, faults)
+        _check_organisations(item.organisations, unknown.organisations, at, faults)
     if mix.imbalance_reason is not None:
         check_text("imbalanceReason", mix.imbalance_reason, MAX_NOTE, faults)
 
@@ -210,6 +224,22 @@ def check_step(question: Question, to: str, note: str | None) -> None:
         raise Conflict(
             "A question is followed up when it is known which level was achieved: set levels.achieved first.",
             code="achieved-needed",
+        )
+
+
+def check_going(status: str) -> None:
+    """Raises `Conflict` for a question that was cancelled."""
+    if status == "cancelled":
+        raise Conflict("A cancelled question does not change any more.", code="question-ended")
+
+
+def check_outcome_status(status: str) -> None:
+    """Raises `Conflict` for a question that cannot have an outcome yet."""
+    if status not in WITH_OUTCOME:
+        raise Conflict(
+            f"A question that is {status} has no outcome yet. It may have one when it is "
+            f"{', '.join(WITH_OUTCOME[:-1])} or {WITH_OUTCOME[-1]}.",
+            code="outcome-too-early",
         )
 
 

@@ -16,18 +16,20 @@ from app.domain.matrix import Balance, Matrix, Mix
 from app.domain.outcomes import Outcome, check_outcome
 from app.domain.question_rules import (
     TRANSITIONS,
-    WITH_OUTCOME,
     Known,
     Origin,
     Scope,
     Status,
     Visibility,
     check_basics,
+    check_going,
     check_matrix,
     check_mix,
+    check_outcome_status,
     check_step,
     on_a_day,
     routed,
+    unknown_names,
 )
 from app.domain.versions import check_version
 from app.domain.work import Work
@@ -86,7 +88,7 @@ class Question:
 
 
 NOT_THERE = "There is no question with this id, or it is not yours to see."
-_LEFT_OUT = frozenset(
+LEFT_OUT = frozenset(
     {"id", "hub", "version", "workfields", "balance", "hubs", "invited", "recruited_on", "demonstration"}
 )
 
@@ -122,7 +124,7 @@ async def create_question(
     known = await work.questions.known()
     question = replace(question, hubs=(question.hub,))
     faults = Faults()
-    await check_basics(work, question, known, faults)
+    check_basics(question, known, await unknown_names(work, [question]), faults)
     question = _with_levels(question, wish, known, actor, today, faults)
     faults.raise_if_any()
     if question.status not in ("draft", "open"):
@@ -133,7 +135,7 @@ async def create_question(
         )
     question = routed(question, known)
     await work.questions.add(question)
-    await work.questions.record(question, actor, "created", differences(None, question, _LEFT_OUT))
+    await work.questions.record(question, actor, "created", differences(None, question, LEFT_OUT))
     return question.id
 
 
@@ -156,7 +158,7 @@ async def change_question(
         return present.version
     known = await work.questions.known()
     faults = Faults()
-    await check_basics(work, changed, known, faults)
+    check_basics(changed, known, await unknown_names(work, [changed]), faults)
     changed = _with_levels(changed, wish, known, actor, today, faults)
     faults.raise_if_any()
     return await _saved(work, actor, present, routed(changed, known), "changed")
@@ -187,9 +189,10 @@ async def put_mix(work: Work, actor: Actor, question_id: UUID, mix: Mix, version
     present = await own_question(work, actor, question_id, version)
     known = await work.questions.known()
     faults = Faults()
-    await check_mix(work, mix, known, faults)
+    changed = on_a_day(replace(present, mix=mix), today)
+    check_mix(mix, known, await unknown_names(work, [changed]), faults)
     faults.raise_if_any()
-    changed = routed(on_a_day(replace(present, mix=mix), today), known)
+    changed = routed(changed, known)
     return await _saved(work, actor, present, changed, "mix")
 
 
@@ -202,12 +205,7 @@ async def put_outcome(
     faults = Faults()
     check_outcome(outcome, [phase.code for phase in present.matrix.phases] or known.phases, today, faults)
     faults.raise_if_any()
-    if present.status not in WITH_OUTCOME:
-        raise Conflict(
-            f"A question that is {present.status} has no outcome yet. It may have one when it is "
-            f"{', '.join(WITH_OUTCOME[:-1])} or {WITH_OUTCOME[-1]}.",
-            code="outcome-too-early",
-        )
+    check_outcome_status(present.status)
     return await _saved(work, actor, present, replace(present, outcome=outcome), "outcome")
 
 
@@ -281,11 +279,10 @@ async def _saved(
     """Writes the next version, unless nothing changed. Raises `Conflict` for a question that was cancelled."""
     if changed == present:
         return present.version
-    if present.status == "cancelled":
-        raise Conflict("A cancelled question does not change any more.", code="question-ended")
+    check_going(present.status)
     await work.questions.change(changed)
     after = replace(changed, version=present.version + 1)
-    await work.questions.record(after, actor, action, differences(present, changed, _LEFT_OUT), note)
+    await work.questions.record(after, actor, action, differences(present, changed, LEFT_OUT), note)
     return after.version
 
 

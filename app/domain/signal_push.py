@@ -8,7 +8,6 @@ many steps, it is one version.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,12 +15,23 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.access import Actor
-from app.domain.errors import DomainError, Faults, Invalid, NotFound
-from app.domain.push import Item, Mode, Outcome, Result, check_pusher, check_wish, doubled, refused, settle
+from app.domain.push import (
+    Item,
+    Mode,
+    Result,
+    Rules,
+    check_pusher,
+    check_wish,
+    checked_id,
+    doubled,
+    plan_all,
+    plan_one,
+    steps,
+)
 from app.domain.routing import RESPONSE_WEEKS, recipients, respond_by
 from app.domain.signal_ports import Standing
-from app.domain.signal_rules import TRANSITIONS, check_external_id, decided, differences
-from app.domain.signal_steps import check_open, check_response, opened, reworded, steps
+from app.domain.signal_rules import TRANSITIONS, decided, differences
+from app.domain.signal_steps import check_open, check_response, opened, reworded
 from app.domain.signals import NOT_THERE, Signal
 from app.domain.vocabulary import Vocabulary
 from app.domain.work import Work
@@ -30,17 +40,15 @@ CONTENT = (
     "kind", "title", "description", "themes", "workfields", "region", "scale", "groups", "channel", "heard_on",
     "people_count", "visibility", "status",
 )  # fmt: skip
-AT_A_TIME = 25
-"""Items planned before others get their turn: checking the texts of a thousand takes a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One planned change. `signal` is as it will be, `recipients` who may then read it (None: as it was); `forwards` says
-    that they hear of it now."""
+    """One planned change. `after` is the signal as it will be, `recipients` who may then read it (None: as it was);
+    `forwards` says that they hear of it now."""
 
     action: str
-    signal: Signal
+    after: Signal
     changes: Mapping[str, Any]
     recipients: tuple[str, ...] | None = None
     forwards: bool = False
@@ -73,23 +81,9 @@ async def push_signals(
     Raises `Forbidden`, `NotFound`, and `BatchRefused` for an atomic batch of which an item is refused.
     """
     await check_pusher(work, actor, hub)
-    items = doubled([_checked_id(item) for item in items])
-    writes: list[Write] = []
-    results: list[Result] = []
+    items = doubled([checked_id(item) for item in items])
     present, setting = await _looked_up(work, hub, items, today, new_id)
-    for place, item in enumerate(items):
-        if place % AT_A_TIME == AT_A_TIME - 1:
-            await asyncio.sleep(0)
-        there = present.get(item.external_id or "")
-        try:
-            write = _planned(item, there, setting)
-        except DomainError as error:
-            results.append(refused(item, error, *_place(there)))
-            continue
-        results.append(_result(item, there, write))
-        if write is not None:
-            writes.append(write)
-    settle(results, mode)
+    results, writes = await plan_all(items, present, _rules(setting), mode)
     await work.pushed_signals.write(writes, actor, respond_by(today, weeks))
     return results
 
@@ -105,23 +99,12 @@ async def push_signal(
 ) -> Result:
     """One item. Raises what refuses it: `Invalid`, `Conflict`, `Stale`; `NotFound` when what must go is not there."""
     await check_pusher(work, actor, hub)
-    item = _checked_id(item)
+    item = checked_id(item)
     present, setting = await _looked_up(work, hub, [item], today, new_id)
-    there = present.get(item.external_id or "")
-    if item.content is None and there is None and not item.faults:
-        raise NotFound(NOT_THERE)
-    write = _planned(item, there, setting)
-    if write is not None:
-        await work.pushed_signals.write([write], actor, respond_by(today, weeks))
-    return _result(item, there, write)
-
-
-def _checked_id(item: Item) -> Item:
-    """The item, without an id that cannot be one: it is not said back either."""
-    faults = Faults()
-    if item.external_id is not None:
-        check_external_id(item.external_id, faults)
-    return replace(item, external_id=None, faults=(*item.faults, *faults.found)) if faults.found else item
+    result, writes = plan_one(item, present, _rules(setting), NOT_THERE)
+    if writes:
+        await work.pushed_signals.write(writes, actor, respond_by(today, weeks))
+    return result
 
 
 async def _looked_up(
@@ -139,26 +122,20 @@ async def _looked_up(
     return present, Setting(hub, today, known, standing, new_id)
 
 
-def _planned(item: Item, present: Signal | None, setting: Setting) -> Write | None:
-    """What this item comes to; None when it changes nothing. Raises `Invalid`, `Conflict`, `Stale`."""
-    if item.faults:
-        raise Invalid(item.faults)
-    if item.content is None:
-        if present is None:
-            return None
-        check_wish(item.version, present.version, content_of(present))
-        return Write("deleted", replace(present, version=present.version + 1), {})
-    if present is None:
-        check_wish(item.version, None)
-        return _created(item, item.content, setting)
-    return _changed(item, item.content, present, setting)
+def _rules(setting: Setting) -> Rules[Signal, Write]:
+    return Rules(
+        content_of,
+        lambda item, content: _created(item, content, setting),
+        lambda item, content, present: _changed(item, content, present, setting),
+        lambda present: Write("deleted", replace(present, version=present.version + 1), {}),
+    )
 
 
 def _created(item: Item, content: Mapping[str, Any], setting: Setting) -> Write:
     wished = {**content, "status": content["status"] or "draft", "heard_on": content["heard_on"] or setting.today}
     new = Signal(id=setting.new_id(), hub=setting.hub, external_id=item.external_id, **wished)
     new = decided(new, setting.known, setting.today)
-    return _stepped(None, new, steps("draft", new.status), setting)
+    return _stepped(None, new, _steps("draft", new.status), setting)
 
 
 def _changed(item: Item, content: Mapping[str, Any], present: Signal, setting: Setting) -> Write | None:
@@ -176,8 +153,12 @@ def _changed(item: Item, content: Mapping[str, Any], present: Signal, setting: S
     if changed != present:
         check_open(present.status)
         changed = reworded(present, changed)
-    taken = steps(changed.status, status) if content["status"] else ()
+    taken = _steps(changed.status, status) if content["status"] else ()
     return _stepped(present, changed, taken, setting)
+
+
+def _steps(status: str, to: str) -> tuple[str, ...]:
+    return steps(TRANSITIONS, "signal", status, to)
 
 
 def _stepped(present: Signal | None, changed: Signal, taken: Sequence[str], setting: Setting) -> Write:
@@ -201,19 +182,8 @@ def _stepped(present: Signal | None, changed: Signal, taken: Sequence[str], sett
     return Write(action, after, changes, forwarded, forwards=True, verified=verified)
 
 
-def _result(item: Item, present: Signal | None, write: Write | None) -> Result:
-    if write is None:
-        return Result(item.external_id, *_place(present), "unchanged")
-    outcome: Outcome = "deleted" if item.content is None else "created" if present is None else "updated"
-    return Result(item.external_id, *_place(write.signal), outcome)
-
-
 def _terms(content: Mapping[str, Any]) -> set[str]:
     return {*content["themes"], *(content["workfields"] or ()), *content["groups"], *filter(None, [content["channel"]])}
-
-
-def _place(signal: Signal | None) -> tuple[UUID | None, int | None]:
-    return (None, None) if signal is None else (signal.id, signal.version)
 
 
 def content_of(signal: Signal) -> dict[str, Any]:

@@ -55,20 +55,3 @@ def check_response(there: bool) -> None:
             "A signal is closed when something was done with it: record a follow-up first, or wait for an answer.",
             code="follow-up-needed",
         )
-
-
-def steps(status: str, to: str) -> tuple[str, ...]:
-    """The steps that lead from one status to another, none when it is that already. Raises `Conflict`."""
-    ways: list[tuple[str, ...]] = [()]
-    for way in ways:
-        here = way[-1] if way else status
-        if here == to:
-            return way
-        ways += [(*way, after) for after in TRANSITIONS[here]]
-    further = sorted({step for way in ways for step in way}, key=list(TRANSITIONS).index)
-    options = ", ".join(further) or "none"
-    raise Conflict(
-        f"A {status} signal cannot become {to}. It can stay {status}, or become: {options}.",
-        code="transition-not-allowed",
-        allowed=[status, *further],
-    )

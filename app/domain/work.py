@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.domain.follow import FollowCodes
     from app.domain.hubs import Hub, Member
     from app.domain.organisations import Organisation
-    from app.domain.question_ports import Questions
+    from app.domain.question_ports import PushedQuestions, Questions
     from app.domain.signal_ports import PushedSignals, Signals
     from app.domain.vocabulary import Vocabulary
 
@@ -130,6 +130,9 @@ class Work(Protocol):
 
     @property
     def follow_codes(self) -> FollowCodes: ...
+
+    @property
+    def pushed_questions(self) -> PushedQuestions: ...
 
     @property
     def codes(self) -> Codes: ...

@@ -182,6 +182,10 @@ def _of_hub(cx: Context, row: Any, slug: Expression) -> Expression:
     return mine == func.any(row.hubs)
 
 
+def _led_by(cx: Context, row: Any, slug: Expression) -> Expression:
+    return row.hub_id == select(hub.c.id).where(hub.c.slug == slug).scalar_subquery()  # type: ignore[no-any-return]
+
+
 def _of_theme(cx: Context, row: Any, code: Expression) -> Expression:
     t = term.alias()
     family = select(t.c.code).where(
@@ -271,6 +275,8 @@ QUESTION = View(
     filters={
         "id": Filter(lambda cx, r, v: r.id == v, Uuid()),
         "hub": Filter(_of_hub, codes="hub"),
+        "lead": Filter(_led_by, codes="hub"),
+        "externalId": Filter(lambda cx, r, v: r.external_id == v),
         "theme": Filter(_of_theme, codes="theme"),
         "region": Filter(_of_region, codes="region"),
         "workfield": Filter(_of_workfield, codes="workfield"),

@@ -15,12 +15,8 @@ from app.domain.signal_push import Write
 from app.domain.signals import Signal
 from app.domain.text import fold
 from app.infra.database import Connection
+from app.infra.push import HUB, SIGNALS_FROM, lock_ids
 from app.infra.signal_writes import SEARCH, SIGNALS, as_signal
-
-HUB = "(select nullif(current_setting('app.hub', true), '')::smallint)"
-_LOCK_CLASS = 1_000_000
-"""Advisory locks of pushed signals are numbered from here by hub, in a space of their own (two numbers, not one)."""
-_BUCKETS = 64
 
 # Masks once for each list of fields, not for each row: a look-up of its own takes longer than the row.
 _GIVEN = """
@@ -78,17 +74,9 @@ class PostgresPushedSignals:
         self._connection = connection
 
     async def locked(self, external_ids: Collection[str]) -> dict[str, Signal]:
-        """See the port.
-
-        What is not there cannot be locked as a row, so ids share a few advisory locks; these first, then the rows, each
-        in a fixed order: two who push the same ids wait for each other, and never both.
-        """
+        """See the port."""
         ids = list(external_ids)
-        await self._connection.execute(
-            f"""select pg_advisory_xact_lock({_LOCK_CLASS} + {HUB}, bucket) from (
-              select distinct hashtext(id) & {_BUCKETS - 1} as bucket from unnest($1::text[]) id order by 1 offset 0) b""",
-            ids,
-        )
+        await lock_ids(self._connection, SIGNALS_FROM, ids)
         rows = await self._connection.fetch(
             SIGNALS + f" where s.hub_id = {HUB} and s.external_id = any($1::text[])"
             " order by s.external_id for no key update of s",
@@ -110,7 +98,7 @@ class PostgresPushedSignals:
 
     async def write(self, writes: Sequence[Write], actor: Actor, by: date) -> None:
         """See the port. The signal before its forwardings: its audience decides theirs."""
-        deleted = [write.signal.id for write in writes if write.action == "deleted"]
+        deleted = [write.after.id for write in writes if write.action == "deleted"]
         if deleted:
             await self._connection.execute("delete from signal where id = any($1::uuid[])", deleted)
         changed = [write for write in writes if write.action not in ("created", "deleted")]
@@ -132,7 +120,7 @@ class PostgresPushedSignals:
 
 
 def _row(write: Write) -> dict[str, Any]:
-    s = write.signal
+    s = write.after
     return {
         "id": str(s.id), "external_id": s.external_id, "kind": s.kind, "title": s.title, "description": s.description,
         "themes": s.themes, "concerned": s.concerned, "source": s.workfields_source, "region": s.region,
@@ -143,9 +131,9 @@ def _row(write: Write) -> dict[str, Any]:
 
 
 def _recipients(write: Write) -> dict[str, Any]:
-    return {"id": str(write.signal.id), "recipients": write.recipients}
+    return {"id": str(write.after.id), "recipients": write.recipients}
 
 
 def _line(write: Write) -> dict[str, Any]:
-    version = write.signal.version
-    return {"id": str(write.signal.id), "version": version, "action": write.action, "changes": dict(write.changes)}
+    version = write.after.version
+    return {"id": str(write.after.id), "version": version, "action": write.action, "changes": dict(write.changes)}

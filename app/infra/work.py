@@ -24,6 +24,7 @@ from app.infra.database import Connection, Database, Turn
 from app.infra.follow import PostgresFollowCodes
 from app.infra.hub_writes import PostgresHubs
 from app.infra.organisation_writes import PostgresOrganisations
+from app.infra.question_push import PostgresPushedQuestions
 from app.infra.question_writes import PostgresQuestions
 from app.infra.reader import PostgresReader
 from app.infra.signal_push import PostgresPushedSignals
@@ -52,6 +53,7 @@ class PostgresWork:
         self.follow_codes = PostgresFollowCodes(connection)
         self.pushed_signals = PostgresPushedSignals(connection)
         self.questions = PostgresQuestions(connection)
+        self.pushed_questions = PostgresPushedQuestions(connection)
 
     async def read(self, selection: Selection, language: Language) -> Answer:
         """See the port."""

@@ -167,7 +167,7 @@ class QuestionMutation:
         self, info: Info, question: NewQuestion, idempotency_key: str | None = None
     ) -> QuestionPayload:
         context = info.context
-        fields, wish = _fields(question)
+        fields, wish = fields_of(question)
         hub, external_id, status = fields.pop("hub"), fields.pop("external_id"), fields.pop("status")
         entity = questions.question_of(new_id(), hub or context.actor.hub or "", external_id, status, fields)
         made = await created(
@@ -181,7 +181,7 @@ class QuestionMutation:
     @strawberry.mutation(description="Change a question, from the version that you read.")
     async def update_question(self, info: Info, id: UUID, version: int, changes: QuestionChange) -> QuestionPayload:
         today = info.context.today
-        fields, wish = _fields(changes, _REQUIRED)
+        fields, wish = fields_of(changes, _REQUIRED)
         if changes.levels is None:
             wish = _EVERY_LEVEL
         await write(info, lambda work, actor: questions.change_question(work, actor, id, fields, wish, version, today))
@@ -198,13 +198,7 @@ class QuestionMutation:
     async def put_question_matrix(
         self, info: Info, id: UUID, version: int, cells: list[CellInput], phases: list[QuestionPhaseInput] | None = None
     ) -> QuestionPayload:
-        entity = matrix.Matrix(
-            tuple(matrix.Phase(phase.code, phase.label) for phase in phases or ()),
-            tuple(
-                matrix.Cell(c.phase, c.role, c.activity, _once(c.groups), c.on, c.realised, c.held_by_hub)
-                for c in cells
-            ),
-        )
+        entity = matrix_of(cells, phases)
         await write(info, lambda work, actor: questions.put_matrix(work, actor, id, entity, version))
         return QuestionPayload(question_id=id)
 
@@ -213,26 +207,13 @@ class QuestionMutation:
         self, info: Info, id: UUID, version: int, groups: list[MixGroupInput], imbalance_reason: str | None = None
     ) -> QuestionPayload:
         today = info.context.today
-        entity = matrix.Mix(
-            tuple(matrix.MixGroup(g.group, g.wanted, g.recruited, _once(g.organisations)) for g in groups),
-            imbalance_reason,
-        )
+        entity = mix_of(groups, imbalance_reason)
         await write(info, lambda work, actor: questions.put_mix(work, actor, id, entity, version, today))
         return QuestionPayload(question_id=id)
 
     @strawberry.mutation(description="Set the outcome, from in-progress on.")
     async def put_question_outcome(self, info: Info, id: UUID, version: int, outcome: OutcomeChange) -> QuestionPayload:
-        today, o = info.context.today, outcome
-        entity = outcomes.Outcome(
-            o.input_summary,
-            o.decision,
-            o.explanation,
-            tuple(outcomes.Input(i.source, i.taken, i.reason, i.phase) for i in o.inputs),
-            o.impact,
-            tuple(outcomes.ImpactCheck(c.on, c.finding) for c in o.impact_checks),
-            tuple(outcomes.ToldBack(t.on, t.how, t.phase) for t in o.told_back),
-            o.decided_on,
-        )
+        today, entity = info.context.today, outcome_of(outcome)
         await write(info, lambda work, actor: questions.put_outcome(work, actor, id, entity, version, today))
         return QuestionPayload(question_id=id)
 
@@ -266,9 +247,39 @@ def _once(items: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _fields(
-    content: NewQuestion | QuestionChange, required: tuple[str, ...] = ()
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def matrix_of(cells: Iterable[CellInput], phases: Iterable[QuestionPhaseInput] | None) -> matrix.Matrix:
+    """As the domain has it."""
+    return matrix.Matrix(
+        tuple(matrix.Phase(phase.code, phase.label) for phase in phases or ()),
+        tuple(
+            matrix.Cell(c.phase, c.role, c.activity, _once(c.groups), c.on, c.realised, c.held_by_hub) for c in cells
+        ),
+    )
+
+
+def mix_of(groups: Iterable[MixGroupInput], imbalance_reason: str | None) -> matrix.Mix:
+    """As the domain has it."""
+    return matrix.Mix(
+        tuple(matrix.MixGroup(g.group, g.wanted, g.recruited, _once(g.organisations)) for g in groups),
+        imbalance_reason,
+    )
+
+
+def outcome_of(o: OutcomeChange) -> outcomes.Outcome:
+    """As the domain has it."""
+    return outcomes.Outcome(
+        o.input_summary,
+        o.decision,
+        o.explanation,
+        tuple(outcomes.Input(i.source, i.taken, i.reason, i.phase) for i in o.inputs),
+        o.impact,
+        tuple(outcomes.ImpactCheck(c.on, c.finding) for c in o.impact_checks),
+        tuple(outcomes.ToldBack(t.on, t.how, t.phase) for t in o.told_back),
+        o.decided_on,
+    )
+
+
+def fields_of(content: Any, required: tuple[str, ...] = ()) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The given fields as the domain has them, and the levels wished for."""
     found = given(content, required)
     for name in ("themes", "regions", "methods", "workfields"):

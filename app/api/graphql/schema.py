@@ -16,6 +16,7 @@ from app.api.graphql import (
     national,
     organisations,
     participation,
+    question_push,
     question_writes,
     questions,
     regions,
@@ -32,6 +33,7 @@ NOUNS = (
     signals,
     signal_push,
     questions,
+    question_push,
     participation,
     changes,
     national,
@@ -55,6 +57,7 @@ Query = merge_types(
         changes.ChangeQuery,
         national.NationalQuery,
         questions.QuestionQuery,
+        question_push.QuestionPushQuery,
         participation.ParticipationQuery,
         feeds.FeedQuery,
         follow.FollowQuery,
@@ -71,6 +74,7 @@ Mutation = merge_types(
         question_writes.QuestionMutation,
         follow.FollowMutation,
         bundles.BundleMutation,
+        question_push.QuestionPushMutation,
     ),
 )
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
-from uuid import UUID
 
-import orjson
 import strawberry
 from strawberry import Info
-from strawberry.scalars import JSON
 
 from app.api.graphql.connections import answered
+from app.api.graphql.push import PushResults, check_batch, item_of, push_batch, version_faults
 from app.api.graphql.selecting import Projected
 from app.api.graphql.signals import DeletedPayload, Signal, SignalPayload
-from app.api.graphql.writing import created, given, write
-from app.api.push import as_json, told, with_results
+from app.api.graphql.writing import given, write
+from app.api.push import told
 from app.domain import signal_push
 from app.domain.access import Actor
-from app.domain.errors import Fault, Invalid
 from app.domain.ids import new_id
-from app.domain.push import MAX_ITEMS, BatchRefused, Item, Mode, Result
+from app.domain.push import MAX_ITEMS, Item, Result
 from app.domain.work import Work
 
 
@@ -55,40 +52,6 @@ class PushedSignal:
     version: int | None = None
 
 
-@strawberry.type(description="One fault in an item.")
-class PushError:
-    in_: str = strawberry.field(name="in")
-    location: str
-    code: str
-    detail: str
-
-
-@strawberry.type(
-    description="What stood in the way: the statuses that could be asked for, or what is there and was given."
-)
-class PushConflict:
-    allowed: list[str] | None
-    current: JSON | None
-    given: JSON | None
-
-
-@strawberry.type(
-    description="What became of one item: `created`, `updated`, `unchanged`, `deleted`, or `refused` with its errors."
-)
-class PushResult:
-    external_id: str | None
-    id: UUID | None
-    version: int | None
-    result: str
-    errors: list[PushError]
-    conflict: PushConflict | None
-
-
-@strawberry.type(description="A result for each item, in order.")
-class PushResults:
-    results: list[PushResult]
-
-
 PROJECTED = {
     "signalByExternalId": Projected("signal", "one", {"hub": "hub", "externalId": "externalId"}),
 }
@@ -115,7 +78,7 @@ class SignalPushMutation:
     async def put_signal(
         self, info: Info, hub: str, external_id: str, signal: SignalContent, version: int | None = None
     ) -> SignalPayload:
-        item = Item(external_id, _content(signal), version, _faults(version))
+        item = Item(external_id, _content(signal), version, version_faults(version))
         result = await write(info, lambda work, actor: told(_push(info, work, actor, hub, item)))
         return SignalPayload(signal_id=result.id)
 
@@ -131,16 +94,18 @@ class SignalPushMutation:
         mode: str = "partial",
         idempotency_key: str | None = None,
     ) -> PushResults:
-        if mode not in ("partial", "atomic"):
-            raise Invalid([Fault("body", "mode", "unknown-code", "One of these is needed: 'partial' or 'atomic'.")])
-        if len(items) > MAX_ITEMS:
-            raise Invalid([Fault("body", "items", "too-many", f"At most {MAX_ITEMS} items are allowed.")])
-        read = [_item(item) for item in items]
-        asked = ("pushSignals", hub, mode, [given(item) for item in items])
-        body = await created(
-            info, idempotency_key, asked, lambda work, actor: _pushed(info, work, actor, hub, read, mode)
+        chosen = check_batch(mode, items)
+        read = [item_of(item, "signal", _content) for item in items]
+        context = info.context
+        return await push_batch(
+            info,
+            idempotency_key,
+            ("pushSignals", hub, mode, [given(item) for item in items]),
+            chosen,
+            lambda work, actor, mode: signal_push.push_signals(
+                work, actor, hub, read, mode, context.today, new_id, context.response_weeks
+            ),
         )
-        return PushResults(results=[_shown(result) for result in orjson.loads(body)])
 
     @strawberry.mutation(
         description="Delete a signal by your own id; its history stays for its hub. It needs no version."
@@ -148,7 +113,7 @@ class SignalPushMutation:
     async def delete_signal_by_external_id(
         self, info: Info, hub: str, external_id: str, version: int | None = None
     ) -> DeletedPayload:
-        item = Item(external_id, None, version, _faults(version))
+        item = Item(external_id, None, version, version_faults(version))
         result = await write(info, lambda work, actor: told(_push(info, work, actor, hub, item)))
         return DeletedPayload(id=result.id)
 
@@ -158,52 +123,9 @@ async def _push(info: Info, work: Work, actor: Actor, hub: str, item: Item) -> R
     return await signal_push.push_signal(work, actor, hub, item, context.today, new_id, context.response_weeks)
 
 
-async def _pushed(info: Info, work: Work, actor: Actor, hub: str, items: list[Item], mode: str) -> str:
-    """The results as text: as they are remembered for the key."""
-    context = info.context
-    chosen: Mode = "atomic" if mode == "atomic" else "partial"
-    try:
-        results = await signal_push.push_signals(
-            work, actor, hub, items, chosen, context.today, new_id, context.response_weeks
-        )
-    except BatchRefused as error:
-        raise with_results(error) from None
-    return orjson.dumps([as_json(result) for result in results]).decode()
-
-
-def _item(item: PushedSignal) -> Item:
-    faults = _faults(item.version)
-    if item.delete and item.signal is not None:
-        faults.append(Fault("body", "signal", "unknown-field", "What is deleted has no content."))
-    if not item.delete and item.signal is None:
-        faults.append(Fault("body", "signal", "required", "This field is required."))
-    content = None if item.signal is None else _content(item.signal)
-    return Item(item.external_id, content, item.version, faults)
-
-
-def _faults(version: int | None) -> list[Fault]:
-    if version is None or version >= 0:
-        return []
-    return [Fault("body", "version", "out-of-range", "At least 0 is needed.")]
-
-
 def _content(signal: SignalContent) -> Mapping[str, Any]:
     found = given(signal)
     for name in ("themes", "groups", "workfields"):
         if found[name] is not None:
             found[name] = tuple(dict.fromkeys(found[name]))
     return found
-
-
-def _shown(result: dict[str, Any]) -> PushResult:
-    conflict = result["conflict"]
-    return PushResult(
-        external_id=result["externalId"],
-        id=None if result["id"] is None else UUID(result["id"]),
-        version=result["version"],
-        result=result["result"],
-        errors=[
-            PushError(in_=e["in"], location=e["location"], code=e["code"], detail=e["detail"]) for e in result["errors"]
-        ],
-        conflict=None if conflict is None else PushConflict(**conflict),
-    )

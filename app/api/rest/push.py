@@ -22,9 +22,9 @@ from app.api.rest.answers import Strict
 from app.api.rest.contract import ProblemError, Reference
 from app.api.rest.doors import UNREADABLE, Asking, has_nul
 from app.api.rest.writing import repeatable, version_given
+from app.domain.checking import MAX_EXTERNAL_ID
 from app.domain.errors import Fault, Invalid, NotFound
 from app.domain.push import MAX_ITEMS, NEW, BatchRefused, Item, Mode, Outcome, Result
-from app.domain.signal_rules import MAX_EXTERNAL_ID
 from app.domain.work import Work
 
 NDJSON = "application/x-ndjson"
@@ -60,6 +60,18 @@ BasedOn = Annotated[
     Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None,
     Field(description="The version that this is based on: another one there is a conflict. 0: nothing is there yet."),
 ]
+
+
+BATCH_RULES = (
+    f"Up to {MAX_ITEMS:,} items as JSON, or one in each line (`application/x-ndjson`), best packed with "
+    "`Content-Encoding: gzip`. Each adds or replaces a {noun}, or takes it away; a result for each, in order.\n\n"
+    "{rules}\n\n"
+    "A `version` in an item says what it is based on; when something else is there, it is refused with both contents "
+    "(`conflict`). Two items of one external id are both refused.\n\n"
+    "`partial` answers 200, whatever became of the items. `atomic` answers 200 when all were carried out; otherwise "
+    "none is, and it answers 400 (`batch-refused`) with every fault in `errors`, located as `items[3].title`, and with "
+    "`results` in which items that were fine have the code `not-carried-out`."
+)
 
 
 class Deletion(Strict):

@@ -14,6 +14,7 @@ from app.api.rest.contract import responses
 from app.api.rest.doors import Ask, Asking, Door
 from app.api.rest.hubs import Slug
 from app.api.rest.push import (
+    BATCH_RULES,
     BasedOn,
     Batch,
     BatchQuery,
@@ -145,16 +146,7 @@ async def delete_hub_signal(asking: Ask, slug: Slug, externalId: ExternalId) -> 
 @router.post(
     "/hubs/{slug}/signals/_batch",
     summary="Push many signals by your own ids",
-    description=(
-        f"Up to {MAX_ITEMS:,} items as JSON, or one in each line (`application/x-ndjson`), best packed with "
-        "`Content-Encoding: gzip`. Each adds or replaces a signal, or takes it away; a result for each, in order.\n\n"
-        f"{RULES}\n\n"
-        "A `version` in an item says what it is based on; when something else is there, it is refused with both contents "
-        "(`conflict`). Two items of one external id are both refused.\n\n"
-        "`partial` answers 200, whatever became of the items. `atomic` answers 200 when all were carried out; otherwise "
-        "none is, and it answers 400 (`batch-refused`) with every fault in `errors`, located as `items[3].title`, and with "
-        "`results` in which items that were fine have the code `not-carried-out`."
-    ),
+    description=BATCH_RULES.format(noun="signal", rules=RULES),
     responses=responses(PushResults, missing=True, writes=True),
     openapi_extra=described("signal or deletion", LINES),
 )

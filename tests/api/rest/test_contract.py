@@ -99,10 +99,11 @@ async def test_every_get_of_the_contract_answers_as_its_schema_says(contract, ap
         if path.startswith("/signals/{id}"):  # its history is its hub's alone: see test_signals_routing.py
             found = (await api.get("/v1/signals?limit=1")).json()["items"]
             addresses = [path.format(id=item["id"]) for item in found if not path.endswith("/history")]
-        if path == "/hubs/{slug}/signals/{externalId}":
-            found = (await api.get("/v1/signals?limit=200&fields=externalId,hub")).json()["items"]
+        if path in ("/hubs/{slug}/signals/{externalId}", "/hubs/{slug}/questions/{externalId}"):
+            noun = path.split("/")[3]
+            found = (await api.get(f"/v1/{noun}?limit=200&fields=externalId,hub")).json()["items"]
             named = next(item for item in found if item["externalId"])
-            addresses = [f"/hubs/{named['hub']['slug']}/signals/{named['externalId']}"]
+            addresses = [f"/hubs/{named['hub']['slug']}/{noun}/{named['externalId']}"]
         if path.startswith("/questions/{id}"):  # likewise
             found = (await api.get("/v1/questions?limit=1")).json()["items"]
             addresses = [path.format(id=item["id"]) for item in found if not path.endswith("/history")]
