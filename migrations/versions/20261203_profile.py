@@ -36,6 +36,7 @@ def upgrade() -> None:
     _answers()
     _backfill()
     _facts()
+    _related(by_words=True)
     configuration = op.get_context().config
     assert configuration is not None
     role = '"' + configuration.attributes["service_role"].replace('"', '""') + '"'
@@ -322,9 +323,111 @@ def _facts() -> None:
     """)
 
 
+# The share of the second region that lies in the first ones, by population, by municipalities where that is unknown.
+_SHARE = """
+    coalesce((
+        select coalesce(
+            sum(m.share * coalesce(m.population, 0)) filter (where within.id is not null)
+                / nullif(sum(m.share * coalesce(m.population, 0)), 0),
+            avg((within.id is not null)::int))
+        from membership m left join within on within.id = m.municipality_id
+        where m.region_id = {region} and m.valid_from <= current_date and m.valid_to > current_date
+    ), 0)
+"""
+
+
+# Two of the five longest words of the title, as with similar signals: the index alone tells where they meet. A bound on
+# what is read, and the rest of the rule, stay as they are for what is near by theme or place.
+WORDS = """
+            longest as (
+                select u.lexeme from one, unnest(one.search) u where 'A' = any (u.weights)
+                order by length(u.lexeme) desc, u.lexeme limit 5
+            ),
+            pairs as (
+                select to_tsquery('simple', string_agg(
+                    quote_literal(a.lexeme) || ' & ' || quote_literal(b.lexeme), ' | ')) as words
+                from longest a join longest b on a.lexeme < b.lexeme
+            ),
+"""
+
+
+def _related(*, by_words: bool) -> None:
+    """Signals near a question by theme, by people that both regions share, and, with `by_words`, by words alone."""
+    sees = f"(audience & {MASK} <> 0 or {HUB} = any (readers))"
+    seen = sees.replace("audience", "s.audience").replace(f"{HUB} = any (readers)", f"s.hub_id = {HUB}")
+    words = WORDS if by_words else ""
+    union = alone = ""
+    meets, joined, more = "false as meets", "query", ""
+    if by_words:
+        union = f"""
+                    union all
+                    (select s.id from signal s, pairs where s.search @@ pairs.words and {seen} limit 60)
+        """
+        # Two words in common weigh more than a place alone: otherwise what is near by place would crowd it out.
+        alone, more = "or w.meets", " + 0.3 * w.meets::int"
+        meets, joined = "coalesce(s.search @@ pairs.words, false) as meets", "query, pairs"
+    op.execute(f"""
+        create or replace function related_signals(given_question uuid, most int)
+        returns table (id uuid, score real, same_themes text[], overlap real, words real)
+        language sql stable {AS_OWNER} rows 20 as $$
+            with one as (select * from question q where q.id = given_question and {sees}),
+            family as (
+                select t.code, t.code = any (one.themes) as own from term t, one
+                where t.vocabulary = 'theme' and (t.code = any (one.themes) or t.parent = any (one.themes))
+            ),
+            within as (
+                select distinct m.municipality_id as id from one, membership m where m.region_id = any (one.region_ids)
+                and m.valid_from <= current_date and m.valid_to > current_date
+            ),
+            places as (
+                select unnest(region_ids) as id from one
+                union
+                (select w.id from within w join region_period p on p.region_id = w.id and p.valid_from <= current_date
+                    and p.valid_to > current_date order by p.population desc nulls last limit 6)
+            ),
+            query as (
+                select to_tsquery('simple', string_agg(quote_literal(l.lexeme), ' | ')) as words
+                from (select u.lexeme from one, unnest(one.search) u where 'A' = any (u.weights) limit 12) l
+            ),
+            {words}
+            near as (
+                select distinct c.id from (
+                    select c.id from (select code from family order by own desc, code limit 8) f, lateral (
+                        select s.signal_id as id from signal_theme s where s.theme = f.code
+                            and (s.audience & {MASK} <> 0 or s.hub_id = {HUB})
+                        order by s.signal_id desc limit 25) c
+                    union all
+                    select c.id from places p, lateral (
+                        select s.id from signal s where s.region_id = p.id and {seen}
+                        order by s.id desc limit 15) c
+                    {union}
+                ) c
+            ),
+            weighed as (
+                select s.id, array(select unnest(s.themes) intersect select code from family) as themes,
+                    s.region_id, ts_rank(s.search, query.words, 1) as words, {meets}
+                from near join signal s on s.id = near.id, {joined}
+                where {seen} and s.status <> 'withdrawn' and not exists (
+                    select from question_signal l where l.question_id = given_question and l.signal_id = s.id)
+            ),
+            shares as (
+                select r.region_id, {_SHARE.format(region="r.region_id")} as share
+                from (select distinct region_id from weighed) r
+            )
+            select w.id, least(1, 0.4 * least(1, cardinality(w.themes)) + 0.4 * shares.share
+                    + 0.2 * least(1, 5 * coalesce(w.words, 0)){more})::real,
+                w.themes, shares.share::real, coalesce(w.words, 0)::real
+            from weighed w join shares on shares.region_id = w.region_id
+            where cardinality(w.themes) > 0 or shares.share > 0 {alone}
+            order by 2 desc, 1 desc limit most
+        $$
+    """)
+
+
 def downgrade() -> None:
     op.execute("set local lock_timeout = '5s'")
     op.execute("set local statement_timeout = '10min'")
+    _related(by_words=False)
     op.execute("drop function participation_facts(text, text, text, text, date)")
     for name in ("added", "changed", "removed"):
         op.execute(f"drop trigger tally_forwardings_{name} on forwarding")
