@@ -6,10 +6,12 @@ import asyncio
 from collections import Counter
 from datetime import date
 from statistics import median
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
+from app.infra.migrating import migrate
 from tests import signal_cases
 from tests.question_cases import OUTCOME, add, brought_to, patch, put, put_bare, step
 
@@ -293,3 +295,24 @@ async def test_both_doors_take_a_period(as_):
         query = query.replace("2020-02", "2019-12")
         (error,) = (await client.post("/graphql", json={"query": query})).json()["errors"]
         assert [fault["code"] for fault in error["extensions"]["errors"]] == ["wrong-order"]
+
+
+async def test_what_was_there_before_the_tallies_is_added_up_by_the_migration(fresh):
+    addresses = await asyncio.to_thread(fresh, "profile_before")
+
+    async def tallies():
+        owner = await asyncpg.connect(addresses.owner)
+        await owner.execute("select fold_tally()")
+        found = [
+            sorted(map(str, await owner.fetch(f"select * from {table}")))
+            for table in ("participation_tally", "participation_mark", "answer_tally")
+        ]
+        await owner.close()
+        return found
+
+    before = await tallies()
+    assert all(before)
+    service = urlsplit(addresses.service).username
+    await migrate(addresses.owner, service, "20261130_federation")
+    await migrate(addresses.owner, service)
+    assert await tallies() == before
