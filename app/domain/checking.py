@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from app.domain.disclosure import FIRST_MONTH
 from app.domain.errors import Faults
 from app.domain.privacy import Kind as PersonalData
 from app.domain.privacy import check as check_privacy
@@ -20,6 +21,7 @@ _RANDOM = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}(?:\1[0-9a-fA-F]{4}){2}\1
 EXTERNAL_ID_KINDS: tuple[PersonalData, ...] = ("bsn", "iban", "email", "phone")
 MAX_EXTERNAL_ID = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])(?:-([0-9]{2}))?")
 
 
 def check_code(name: str, value: str, known: Sequence[str], faults: Faults) -> None:
@@ -100,3 +102,19 @@ def plain(value: Any) -> Any:
     if isinstance(value, UUID):
         return str(value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+def month_given(text: str, name: str, faults: Faults) -> date | None:
+    """A month as `2026-03`, or as any day in it."""
+    found = _MONTH.fullmatch(text)
+    try:
+        if found is not None:
+            day = date(int(found[1]), int(found[2]), int(found[3] or 1))
+            if day < FIRST_MONTH:
+                detail = f"Regions are known from {FIRST_MONTH.isoformat()} on, and no signal is older."
+                faults.add("query", name, "date-before-first-edition", detail)
+            return day.replace(day=1)
+    except ValueError:
+        pass
+    faults.add("query", name, "invalid-month", "A month such as 2026-03, or a day in it such as 2026-03-01.")
+    return None

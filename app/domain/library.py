@@ -159,7 +159,10 @@ def _normal(selection: Selection, noun: NounShape, faults: Faults) -> Selection:
             )
             return Selection(shape, (*values, value), selection.as_of, selection.after)
         if shape.noun == PROFILE:
-            check_grouping({name: values[index] for name, index in shape.filters}, faults)
+            given = {name: values[index] for name, index in shape.filters}
+            check_grouping(given, faults)
+            for name, index in shape.filters:
+                values[index] = given[name]
         for name, index in shape.filters:
             if name == "q":
                 values[index] = words_sought(values[index])

@@ -3,14 +3,14 @@ the public sees of signals that it may not read."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, Protocol, get_args
 
 from app.domain.access import Actor
-from app.domain.disclosure import FIRST_MONTH, Unit, sees_exact, units
+from app.domain.checking import month_given
+from app.domain.disclosure import Unit, sees_exact, units
 from app.domain.errors import Faults
 from app.domain.library import Catalogue
 from app.domain.reading import Language
@@ -23,7 +23,6 @@ GROUPINGS: tuple[str, ...] = get_args(Grouping)
 PERIODS: tuple[str, ...] = get_args(Period)
 KINDS: tuple[str, ...] = get_args(Kind)
 MOST_CELLS = 100_000
-_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])(?:-([0-9]{2}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +160,6 @@ async def count_signals(query: CountQuery, actor: Actor, counts: Counts, catalog
     cells = await counts.cells(asked, actor)
     cells.sort(key=_order(query, months, known))
     return Found(query, cells, not asked.exact, _edition(query, catalogue), known, hub_id)
-
-
-def month_given(text: str, name: str, faults: Faults) -> date | None:
-    """A month as `2026-03`, or as any day in it."""
-    found = _MONTH.fullmatch(text)
-    try:
-        if found is not None:
-            day = date(int(found[1]), int(found[2]), int(found[3] or 1))
-            if day < FIRST_MONTH:
-                detail = f"Regions are known from {FIRST_MONTH.isoformat()} on, and no signal is older."
-                faults.add("query", name, "date-before-first-edition", detail)
-            return day.replace(day=1)
-    except ValueError:
-        pass
-    faults.add("query", name, "invalid-month", "A month such as 2026-03, or a day in it such as 2026-03-01.")
-    return None
 
 
 def _check(query: CountQuery, catalogue: Catalogue, faults: Faults) -> tuple[date | None, date | None]:

@@ -9,6 +9,7 @@ from datetime import date
 from math import sqrt
 
 from app.domain.access import Actor
+from app.domain.checking import month_given
 from app.domain.disclosure import months_before
 from app.domain.errors import Faults, Invalid
 from app.domain.library import Catalogue
@@ -25,7 +26,6 @@ from app.domain.national import (
     Known,
     Place,
     count_signals,
-    month_given,
 )
 from app.domain.reading import Language
 

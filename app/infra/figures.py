@@ -10,7 +10,8 @@ from app.infra.database import Database
 _FIGURES = """
 select (select count(*) from hub) as hubs, (select count(*) from scheme) as schemes,
   (select count(*) from region_period where valid_from <= $1 and valid_to > $1 and scheme <> 'gemeente') as regions,
-  (select count(*) from region_period where valid_from <= $1 and valid_to > $1 and scheme = 'gemeente') as municipalities
+  (select count(*) from region_period where valid_from <= $1 and valid_to > $1 and scheme = 'gemeente') as municipalities,
+  (select coalesce(sum(questions), 0) from participation_tally where dimension = 'all' and month = '') as questions
 """
 
 
@@ -19,6 +20,6 @@ class Figures:
         self._database = database
 
     async def on(self, day: date) -> Mapping[str, int]:
-        """Hubs, schemes, regions (without municipalities) and municipalities as of the day."""
+        """Hubs, schemes, regions (without municipalities) and municipalities as of the day; questions that are public."""
         row = await self._database.row(_FIGURES, day)
         return dict(row) if row is not None else {}

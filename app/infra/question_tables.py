@@ -66,6 +66,7 @@ question = Table(
     Column("concluded_at", DateTime(timezone=True)),
     Column("audience", Integer, nullable=False, server_default=text("0")),
     Column("figures", ARRAY(Integer), nullable=False),
+    Column("marks", ARRAY(Text), nullable=False, server_default=_NONE),
     Column("search", TSVECTOR, nullable=False),
     Column("demonstration", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False, server_default=text("1")),
@@ -114,7 +115,8 @@ MEASURES = (
     "transparent", "followed", "life_world", "from_signals", "cells", "cells_of_people", "whole_matrix",
 )  # fmt: skip
 
-# Sums over questions, by what they are grouped by; differences are appended by trigger, and folded now and then.
+# Sums over questions, by what they are grouped by; differences are appended by trigger, and folded now and then. `month` is
+# that of opening, empty for all time.
 participation_tally = Table(
     "participation_tally",
     metadata,
@@ -123,5 +125,33 @@ participation_tally = Table(
     Column("audience", Integer, nullable=False),
     Column("readers", ARRAY(SmallInteger), nullable=False),
     *(Column(name, Integer, nullable=False) for name in MEASURES),
-    Index("ix_participation_tally_dimension", "dimension"),
+    Column("month", Text, nullable=False, server_default=text("''")),
+    Index("ix_participation_tally_dimension", "dimension", "month"),
+)
+
+# How many questions have this value of a mark: a method, a group, a number of days (`question.marks`).
+participation_mark = Table(
+    "participation_mark",
+    metadata,
+    Column("dimension", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("audience", Integer, nullable=False),
+    Column("readers", ARRAY(SmallInteger), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    Index("ix_participation_mark_dimension", "dimension", "key", "month"),
+)
+
+# What umbrellas did with what was forwarded to them, by the month of the term; `due` where no answer came yet.
+answer_tally = Table(
+    "answer_tally",
+    metadata,
+    Column("hub_id", SmallInteger, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("audience", Integer, nullable=False),
+    Column("due", Date),
+    *(Column(name, Integer, nullable=False) for name in ("forwarded", "responded", "answered", "in_time", "on_agenda")),
+    Index("ix_answer_tally_hub_id", "hub_id", "month"),
 )

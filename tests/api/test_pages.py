@@ -39,6 +39,28 @@ HUB = {
     "basis": "advice-report",
 }
 
+STORY = {
+    "id": "01890000-0000-7000-8000-000000000000",
+    "title": "Zorg <dichtbij>",
+    "description": "Hoe houden we hulp dichtbij?",
+    "demonstration": True,
+    "hub": {"name": "Groningen"},
+    "regions": [{"name": "Groningen"}],
+    "signals": [],
+    "levels": {
+        "intended": {"code": "raadplegen", "label": "Raadplegen"},
+        "agreed": {"code": "meewerken", "label": "Meewerken"},
+        "achieved": None,
+    },
+    "mix": {
+        "groups": [
+            {"group": {"label": "Jongeren"}, "recruited": 12},
+            {"group": {"label": "Mantelzorgers"}, "recruited": 0},
+        ]
+    },
+    "outcome": {"decision": "Er komt een inloopspreekuur.", "explanation": "", "impact": None, "toldBack": []},
+}
+
 
 class Data:
     """Answers from memory. `away` makes every method say that the database is."""
@@ -46,6 +68,7 @@ class Data:
     def __init__(self) -> None:
         self.away = False
         self.found: list[dict[str, Any]] = [GRONINGEN]
+        self.told: dict[str, Any] | None = STORY
         self.asked: list[tuple[str, str]] = []
 
     def _check(self) -> None:
@@ -54,7 +77,11 @@ class Data:
 
     async def figures(self) -> Mapping[str, int]:
         self._check()
-        return {"hubs": 15, "schemes": 14, "regions": 1619, "municipalities": 342}
+        return {"hubs": 15, "schemes": 14, "regions": 1619, "municipalities": 342, "questions": 31}
+
+    async def story(self, language: str) -> dict[str, Any] | None:
+        self._check()
+        return self.told
 
     async def hubs(self, language: str) -> list[dict[str, Any]]:
         self._check()
@@ -365,3 +392,23 @@ def test_the_page_on_counts_is_there_in_both_languages(client: Client) -> None:
         assert response.status_code == 200
         assert response.headers["content-language"] == language
         assert f"<h1>{heading}</h1>" in response.text
+
+
+def test_a_question_is_told_with_who_took_part_and_what_came_of_it(client: Client, data: Data) -> None:
+    story = client.get("/?lang=en").text.split('id="story"')[1].split("</section>")[0]
+    assert "Zorg &lt;dichtbij&gt;" in story
+    assert "Jongeren (12)" in story
+    assert "Mantelzorgers" not in story  # wanted, and not there
+    assert "Promised: <strong>Meewerken</strong>" in story
+    assert "Achieved" not in story
+    assert "Er komt een inloopspreekuur." in story
+    assert f'href="/v1/questions/{STORY["id"]}"' in story
+    assert "made-up example" in story
+    data.told = None
+    assert 'id="story"' not in client.get("/").text
+
+
+def test_the_landing_page_leads_to_how_is_counted(client: Client) -> None:
+    page = client.get("/?lang=en").text
+    assert 'href="/docs/counts?lang=en"' in page
+    assert "public questions" in page

@@ -79,6 +79,7 @@ NOUNS = {
     "related-signal": ("RelatedSignal", questions.RelatedSignal, questions.RELATED_SIGNAL),
     "participation-figures": ("ParticipationFigures", participation.ParticipationFigures, participation.FIGURES),
     "level-figures": ("LevelFigures", participation.LevelFigures, participation.LEVEL_FIGURES),
+    "condition-figure": ("ConditionFigure", participation.ConditionFigure, participation.CONDITION_FIGURE),
     "condition-figures": ("ConditionFigures", participation.ConditionFigures, participation.CONDITION_FIGURES),
     "related-question": ("RelatedQuestion", questions.RelatedQuestion, questions.RELATED_QUESTION),
 }  # fmt: skip

@@ -107,6 +107,8 @@ async def test_the_service_has_these_rights_and_no_more(owner):
         "signal_theme",
         "log_mark",
         "participation_tally",
+        "participation_mark",
+        "answer_tally",
         "source_hub",
         "bundle_signal",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import Enum
+from typing import Annotated
 
 import strawberry
 from strawberry import Info
@@ -41,14 +42,24 @@ class LevelFigures:
     level: ParticipationLevel
 
 
+@strawberry.type(description="A figure of a condition besides its share. Where the value is null, the reason says why.")
+class ConditionFigure:
+    code: str
+    label: str
+    unit: str
+    value: float | None
+    reason: str | None
+
+
 @strawberry.type(description="A condition of the programme: how many meet it, out of those that could.")
 class ConditionFigures:
     code: str
     label: str
     framework: str
-    count: int
-    of: int
+    count: int | None
+    of: int | None
     share: float | None
+    figures: list[ConditionFigure]
 
 
 @strawberry.type(description="Questions that were opened and not cancelled, as far as you may see them.")
@@ -74,7 +85,12 @@ class ParticipationFigures:
 
 
 PROJECTED = {
-    "participationProfile": Projected(NOUN, "list", {"groupBy": "groupBy", "scheme": "scheme", "period": "period"})
+    "participationProfile": Projected(
+        NOUN,
+        "list",
+        {"groupBy": "groupBy", "scheme": "scheme", "period": "period", "from": "since", "to": "until"},
+        rows=40,
+    )
 }
 
 
@@ -89,6 +105,8 @@ class ParticipationQuery:
         group_by: ProfileGrouping = ProfileGrouping.ALL,
         scheme: str | None = None,
         period: PeriodLength | None = None,
+        from_: Annotated[str | None, strawberry.argument(name="from")] = None,
+        to: str | None = None,
         as_of: date | None = None,
     ) -> list[ParticipationFigures]:
         return await answered(info, PROJECTED["participationProfile"])

@@ -15,6 +15,14 @@ from app.domain.locations import place_typed
 from app.domain.reading import MAX_PAGE, Language, Selection, Shape
 
 HUBS = "slug name basis phase frontrunnerRole area { code municipalityCount population } website"
+LEVEL = "code label"
+STORY = (
+    "id title description demonstration hub { name } regions { name } signals { title } "
+    f"levels {{ intended {{ {LEVEL} }} agreed {{ {LEVEL} }} achieved {{ {LEVEL} }} }} "
+    "mix { groups { group { label } recruited } } outcome { decision explanation impact toldBack { on how } }"
+)
+# Among so many of the newest a question is sought that can be told to its end.
+STORIES = 20
 
 
 class PageReading:
@@ -32,6 +40,14 @@ class PageReading:
         """See the port."""
         return await self._items(Shape("hub", "page", picks(HUBS), first=MAX_PAGE), (), language)
 
+    async def story(self, language: str) -> dict[str, Any] | None:
+        """See the port."""
+        shape = Shape(
+            "question", "page", picks(STORY), (("status", 0), ("visibility", 1)), sort="-createdAt", first=STORIES
+        )
+        found = await self._items(shape, ("followed-up", "public"), language)
+        return max(found, key=_told, default=None)
+
     async def locations(self, text: str, language: str) -> list[dict[str, Any]]:
         """See the port."""
         name, value = place_typed(text)
@@ -43,3 +59,10 @@ class PageReading:
         (answer,) = await self._services.library.read([selection], actor=ANONYMOUS, language=spoken)
         found: list[dict[str, Any]] = orjson.loads(answer.body or b"[]")
         return found
+
+
+def _told(question: dict[str, Any]) -> tuple[bool, bool, int, int]:
+    """How much of a question there is to tell: what changed, signals that it came from, who took part."""
+    outcome = question["outcome"] or {}
+    groups = sum(item["recruited"] > 0 for item in question["mix"]["groups"])
+    return bool(outcome.get("impact")), bool(outcome.get("toldBack")), len(question["signals"]), groups

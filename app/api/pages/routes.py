@@ -30,11 +30,15 @@ class PageData(Protocol):
     """What the landing page shows of this instance. Each method may raise `Unavailable`: the page then says so."""
 
     async def figures(self) -> Mapping[str, int]:
-        """The counts of today: `hubs`, `schemes`, `regions`, `municipalities`."""
+        """The counts of today: `hubs`, `schemes`, `regions`, `municipalities`, `questions`."""
         ...
 
     async def hubs(self, language: str) -> list[dict[str, Any]]:
         """All hubs, each as an item of `GET /v1/hubs`."""
+        ...
+
+    async def story(self, language: str) -> dict[str, Any] | None:
+        """A public question that has been followed up, as an item of `GET /v1/questions` with its mix and outcome."""
         ...
 
     async def locations(self, text: str, language: str) -> list[dict[str, Any]]:
@@ -97,6 +101,7 @@ async def _landing(request: Request, data: PageData, source_url: str | None) -> 
     search = await _search(data, request.query_params.get("q"), language)
     figures = await _or_none(data.figures())
     hubs = await _or_none(data.hubs(language))
+    story = await _or_none(data.story(language))
     missing = figures is None or hubs is None or search.state == "unavailable"
     response = html(
         request,
@@ -106,6 +111,7 @@ async def _landing(request: Request, data: PageData, source_url: str | None) -> 
         search=search,
         figures=figures,
         hubs=hubs,
+        story=story,
         basis={hub["slug"]: hub.get("basis") for hub in hubs or ()},
         today=_today(),
         other_language=_other_language("/", language, **({"q": search.text} if search.text else {})),

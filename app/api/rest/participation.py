@@ -13,12 +13,14 @@ from app.api.rest.doors import Ask, Door
 from app.api.rest.hubs import HubReference
 from app.api.rest.regions import RegionReference
 from app.api.rest.terms import TermReference
-from app.domain.participation import NOUN, GroupBy, Period
+from app.domain.participation import NOUN, GroupBy, Period, Unit
 
+Month = Annotated[str | None, Field(max_length=10, examples=["2026-03"])]
 router = APIRouter(prefix="/v1", tags=["Questions"], route_class=Door)
 
 LEVEL_FIGURES = "level { code label } intended agreed achieved"
-CONDITION_FIGURES = "code label framework count of share"
+CONDITION_FIGURE = "code label unit value reason"
+CONDITION_FIGURES = f"code label framework count of share figures {{ {CONDITION_FIGURE} }}"
 FIGURES = (
     "hub { slug name } region { code scheme name } workfield { code label } crossCutting theme { code label } period "
     f"questionCount concludedCount levels {{ {LEVEL_FIGURES} }} asPromised lessThanPromised moreThanPromised shareToldBack "
@@ -35,15 +37,27 @@ class LevelFigures(Reference):
     achieved: int
 
 
+class ConditionFigure(Reference):
+    """A figure of a condition besides its share. Where `value` is null, `reason` says why."""
+
+    code: str
+    label: str
+    unit: Unit
+    value: float | None
+    reason: str | None
+
+
 class ConditionFigures(Reference):
-    """A condition of the programme: `count` of the questions (or cells of their matrix) meet it, out of those that could."""
+    """A condition of the programme: `count` of the questions (or cells of their matrix) meet it, out of those that could.
+    Both are null for a condition that has figures alone."""
 
     code: str
     label: str
     framework: str
-    count: int
-    of: int
+    count: int | None
+    of: int | None
     share: float | None
+    figures: list[ConditionFigure]
 
 
 class ParticipationFigures(Reference):
@@ -74,6 +88,8 @@ class ProfileQuery(Strict):
     groupBy: Annotated[GroupBy, Field(description="Grouped by what; `all` is one row.")] = "all"
     scheme: Annotated[str | None, Field(max_length=40, description="Of groupBy=region: which regions.")] = None
     period: Annotated[Period | None, Field(description="Of groupBy=period: how long; a month by default.")] = None
+    first: Annotated[Month, Field(alias="from", description="Opened in this month (`2026-03`) or later.")] = None
+    last: Annotated[Month, Field(alias="to", description="Opened in this month or earlier.")] = None
     as_of: AsOf = None
 
 
@@ -87,5 +103,11 @@ class ProfileQuery(Strict):
     responses=responses(Collection[ParticipationFigures]),
 )
 async def read_profile(asking: Ask, query: Annotated[ProfileQuery, Query()]) -> Response:
-    filters = {"groupBy": query.groupBy, "scheme": query.scheme, "period": query.period}
+    filters = {
+        "groupBy": query.groupBy,
+        "scheme": query.scheme,
+        "period": query.period,
+        "since": query.first,
+        "until": query.last,
+    }
     return await listing(asking, NOUN, FIGURES, filters, query.as_of)

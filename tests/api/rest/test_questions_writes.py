@@ -618,6 +618,19 @@ async def test_a_question_takes_up_signals_and_the_signal_shows_what_came_of_it(
     assert (await own.get(f"/v1/signals/{signal['id']}/questions")).json()["items"] == []
 
 
+async def test_words_alone_lead_from_a_question_to_a_signal(own, other):
+    words = f"{signal_cases.letters()} {signal_cases.letters()}"
+    shared = {"visibility": "public", "region": "GM0917", "themes": ["geneesmiddelen-en-hulpmiddelen"]}
+    signal = await signal_cases.verified(other, title=f"Klacht over {words}", **shared)
+    hidden = await signal_cases.add(other, title=f"Klacht over {words}", **shared)
+    found = await brought_to(own, "open", visibility="public", themes=["dementie"], title=f"Wat doen we met {words}?")
+    near = (await own.get(f"/v1/questions/{found['id']}/related-signals")).json()["items"]
+    mine = next(item for item in near if item["signal"]["id"] == signal["id"])
+    assert (mine["sameThemes"], mine["overlap"], mine["sameWords"] > 0) == ([], 0, True)
+    assert hidden["id"] not in [item["signal"]["id"] for item in near]
+    assert all(0 < item["score"] <= 1 for item in near)
+
+
 async def test_a_signal_that_the_actor_may_not_see_cannot_be_linked(own, other):
     hidden = await signal_cases.add(other)
     found = await add(own)
