@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "20261203_profile"
-down_revision = "20261130_federation"
+down_revision = "20261202_bundles"
 branch_labels = None
 depends_on = None
 
