@@ -15,24 +15,37 @@ import asyncpg
 import httpx
 import pytest
 
-from app.infra.embedded import OWNER, EmbeddedPostgres
+from app.infra import packaged
+from app.infra.clients import NewClient, create_client
+from app.infra.embedded import OWNER, SERVICE, UNSAFE_BUT_FAST, EmbeddedPostgres
+from app.infra.migrating import migrate
+from app.infra.prepare import as_owner, load_reference
 from tests.signal_cases import PATCH, a_signal
-from tests.test_serving import PATIENCE_SECONDS, Server, command, data_folder, postmaster
+from tests.test_serving import PATIENCE_SECONDS, Server, data_folder, postmaster
 
 WRITERS = 6
-ENOUGH = 60
+ENOUGH = 40
 """Acknowledged writes before a kill; the moment within the next ones is chance."""
 TITLES = "wachten op een intake", "geen tolk bij de huisarts", "vervoer naar de dagbesteding"
+HUB, UMBRELLA = NewClient("proef", "hub", hub="limburg"), NewClient("proef", "umbrella", umbrella="mind")
+
+
+async def made_ready(postgres):
+    """Makes the schema and the reference data; no demonstration, so that every signal is one of these tests. Tokens."""
+    await migrate(postgres.url(OWNER), SERVICE)
+    await load_reference(postgres.url(OWNER), packaged.load())
+    async with as_owner(postgres.url(OWNER)) as connection:
+        return [await create_client(connection, new) for new in (HUB, UMBRELLA)]
 
 
 @pytest.fixture(scope="module")
-def folder():
-    """A database with the reference data; no demonstration, so that every signal is one of these tests."""
+def prepared():
+    """A data folder, with the tokens of a hub and an umbrella."""
     with data_folder() as path:
-        for arguments in (("migrate",), ("reference", "load")):
-            done = command(path, *arguments)
-            assert done.returncode == 0, done.stderr
-        yield path
+        # In a hurry as long as nothing gets killed: the next start of the server has the settings of everybody.
+        with EmbeddedPostgres(path / "postgres", settings=UNSAFE_BUT_FAST, say=lambda _: None) as postgres:
+            tokens = asyncio.run(made_ready(postgres))
+        yield path, tokens
 
 
 @dataclass
@@ -124,15 +137,6 @@ class Writer(threading.Thread):
 
     def _as(self, token, **headers):
         return {"authorization": f"Bearer {token}", **headers}
-
-
-def tokens(folder):
-    def made(*options):
-        done = command(folder, "client", "create", "proef", *options)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    return made("--role", "hub", "--hub", "limburg"), made("--role", "umbrella", "--umbrella", "mind")
 
 
 def written(server, folder, pair, kill, seed):
@@ -229,8 +233,8 @@ def repeated(server, token, told):
     return made
 
 
-def test_a_killed_service_loses_no_acknowledged_signal_and_leaves_none_half(folder):
-    hub, umbrella = tokens(folder)
+def test_a_killed_service_loses_no_acknowledged_signal_and_leaves_none_half(prepared):
+    folder, (hub, umbrella) = prepared
     earlier, told = ids(folder), []
     with EmbeddedPostgres(folder / "postgres", say=lambda _: None):
         for seed in (1, 2):
@@ -241,8 +245,8 @@ def test_a_killed_service_loses_no_acknowledged_signal_and_leaves_none_half(fold
         checked(folder, hub, told, earlier)
 
 
-def test_a_killed_postgresql_loses_no_acknowledged_signal_and_leaves_none_half(folder):
-    hub, umbrella = tokens(folder)
+def test_a_killed_postgresql_loses_no_acknowledged_signal_and_leaves_none_half(prepared):
+    folder, (hub, umbrella) = prepared
     earlier, server = ids(folder), Server(folder)
     try:
         server.until(200)

@@ -17,9 +17,9 @@ async def keep_epoch(connection: Any) -> bool:
 async def bump_epoch(connection: asyncpg.Connection) -> int:
     """Opens a new epoch whatever the cluster says: after a restore of its files. Gives its number. As the owner."""
     async with connection.transaction():
-        # Every writer reads the epoch: this waits for those under way, so that none ends in the old one behind a reader.
+        # As `keep_epoch` does: waits for the writers under way, so that none ends in the old one behind a reader.
         await connection.execute("set local lock_timeout = '30s'")
-        await connection.execute("lock table epoch in access exclusive mode")
+        await connection.execute("lock table change in share row exclusive mode")
         number: int = await connection.fetchval(
             """insert into epoch (system_identifier, timeline)
             select s.system_identifier::text, c.timeline_id from pg_control_system() s, pg_control_checkpoint() c

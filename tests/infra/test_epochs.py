@@ -15,6 +15,7 @@ from app.domain.access import Actor
 from app.infra.database import Database
 from app.infra.embedded import OWNER, SERVICE, SUPERUSER, UNSAFE_BUT_FAST, EmbeddedPostgres
 from app.infra.embedded_programs import wheel_folder
+from app.infra.epochs import bump_epoch
 from app.infra.prepare import Addresses, as_owner
 from app.infra.reader import Signer
 from app.infra.watch import Watch
@@ -53,6 +54,16 @@ def superuser(place, template):
     return f"{head}@{host.partition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
 
+async def read_as_far_as(connection, signal_id, *position):
+    """The entries after a position up to this one: a transaction of anybody on the server holds the end of it back."""
+    for _ in range(200):
+        rows = await connection.fetch(AFTER, *position)
+        if rows and str(rows[-1]["resource_id"]) == signal_id:
+            return rows
+        await asyncio.sleep(0.05)
+    raise AssertionError(rows)
+
+
 async def epochs(connection):
     return await connection.fetchval("select count(*) from epoch")
 
@@ -84,8 +95,7 @@ async def test_a_dump_in_a_new_cluster_goes_on_behind_what_readers_have_read(
     await owner.execute("do $$ begin for n in 1..5000 loop perform pg_current_xact_id(); commit; end loop; end $$")
     async with running(place) as house, house.client("own-hub") as own:
         known = await add(own)
-        last = (await owner.fetch(AFTER, 0, 0, 0))[-1]
-    assert str(last["resource_id"]) == known["id"]
+        last = (await read_as_far_as(owner, known["id"], 0, 0, 0))[-1]
 
     await asyncio.to_thread(restored, superuser, new_cluster.url(SUPERUSER))
     copy = Addresses(new_cluster.url(SERVICE), new_cluster.url(OWNER))
@@ -95,7 +105,7 @@ async def test_a_dump_in_a_new_cluster_goes_on_behind_what_readers_have_read(
     async with running(copy) as house, house.client("own-hub") as own:
         assert (await own.get(f"/v1/signals/{known['id']}")).json() == known
         late = await add(own)
-    behind = await there.fetch(AFTER, last["epoch"], last["xact_id"], last["seq"])
+    behind = await read_as_far_as(there, late["id"], last["epoch"], last["xact_id"], last["seq"])
     assert [str(row["resource_id"]) for row in behind] == [late["id"]]
     assert behind[0]["xact_id"] < last["xact_id"], "by its id alone it would never have been read"
     assert await epochs(there) == before + 1
@@ -147,16 +157,28 @@ async def test_the_first_connection_of_a_process_comes_after_the_epoch_that_is_d
     """Without a watch, without `prepare`: there is no other way to a transaction."""
     before = await epochs(owner)
     await owner.execute(ANOTHER)
-    database = Database(place.service, size=8)
-    await database.open()
+    databases = [Database(place.service, size=10) for _ in range(3)]
 
-    async def look():
+    async def look(database):
         async with database.transaction(Actor("hub", "groningen")) as connection:
             await asyncio.sleep(0.05)
             return await connection.fetchval("select count(*) from epoch")
 
-    assert set(await asyncio.gather(*(look() for _ in range(8)))) == {before + 1}, "eight at once, one epoch"
-    await database.close()
+    async def bump():
+        async with as_owner(place.owner) as connection:
+            return await bump_epoch(connection)
+
+    for database in databases:
+        await database.open()
+    seen = await asyncio.gather(*(look(database) for database in databases for _ in range(10)))
+    assert set(seen) == {before + 1}, "thirty at once, one epoch"
+    await owner.execute(ANOTHER)
+    for database in databases:
+        await database.pool.expire_connections()
+    await asyncio.gather(*(look(database) for database in databases for _ in range(10)), bump(), bump())
+    assert await epochs(owner) == before + 4, "and with two who ask for one, nobody waits for ever"
+    for database in databases:
+        await database.close()
 
 
 async def test_a_replica_that_takes_over_is_seen_on_connections_that_stay(place, owner):
@@ -185,7 +207,7 @@ async def test_a_new_epoch_waits_for_the_writers_of_the_old_one(place, owner):
     await writer.execute("select set_config('app.role', 'system', true)")
     await writer.execute("update hub set version = version + 1 where slug = 'zeeland'")
     opening = asyncio.create_task(service.fetchval("select keep_epoch()"))
-    waiting = "select exists (select from pg_locks where relation = 'epoch'::regclass and not granted)"
+    waiting = "select exists (select from pg_locks where relation = 'change'::regclass and not granted)"
     while not await owner.fetchval(waiting):
         assert not opening.done()
         await asyncio.sleep(0.01)
@@ -197,12 +219,35 @@ async def test_a_new_epoch_waits_for_the_writers_of_the_old_one(place, owner):
     await service.close()
 
 
+@pytest.mark.parametrize("warm", [0, 10], ids=["the first write of a session", "a session that has planned its writes"])
+async def test_who_writes_while_an_epoch_opens_writes_in_the_new_one(place, owner, warm):
+    writer, service = await asyncpg.connect(place.owner), await asyncpg.connect(place.service)
+    await writer.execute("select set_config('app.role', 'system', false)")
+    for _ in range(warm):
+        await writer.execute("update hub set version = version + 1 where slug = 'zeeland'")
+    await owner.execute(ANOTHER)
+    transaction = service.transaction()
+    await transaction.start()
+    assert await service.fetchval("select keep_epoch()") is True
+    writing = asyncio.create_task(writer.execute("update hub set version = version + 1 where slug = 'utrecht'"))
+    waiting = "select exists (select from pg_locks where relation = 'change'::regclass and not granted)"
+    while not await owner.fetchval(waiting):
+        assert not writing.done()
+        await asyncio.sleep(0.01)
+    await transaction.commit()
+    await writing
+    epoch = await owner.fetchval("select max(epoch) from change where resource_key = 'utrecht'")
+    assert epoch == await owner.fetchval("select max(id) from epoch")
+    await writer.close()
+    await service.close()
+
+
 async def test_the_service_may_keep_the_epoch_and_do_nothing_else_to_it(place, owner):
     before = await epochs(owner)
     service = await asyncpg.connect(place.service)
     assert await service.fetchval("select keep_epoch()") is False
     for sql in ("select epoch_is_over()", "insert into epoch (system_identifier, timeline) values ('', 1)", "update epoch set timeline = 0",
-                "delete from epoch", "do $$ begin lock table epoch; end $$"):  # fmt: skip
+                "delete from epoch", "do $$ begin lock table change in share mode; end $$"):  # fmt: skip
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await service.execute(sql)
     assert await epochs(owner) == before
