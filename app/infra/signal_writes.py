@@ -175,7 +175,11 @@ class PostgresSignals:
 
     async def umbrellas(self) -> Sequence[Umbrella]:
         """See the port."""
-        return (await self._vocabularies.now()).umbrellas
+        # Asked each time: who hears of a signal is decided once, and a new umbrella must not miss it.
+        rows = await self._connection.fetch(
+            "select code, workfields[1], umbrella_bit(code) from term where vocabulary = 'umbrella' order by rank"
+        )
+        return [Umbrella(*row) for row in rows]
 
 
 def as_signal(row: Any) -> Signal:

@@ -90,7 +90,7 @@ def _went_back() -> None:
                 returning 1
             ) select exists (select from renumbered) into found_any;
             if found_any and not (select s.told from source s where s.id = given_source) then
-                lock table epoch in access exclusive mode;
+                lock table change in share row exclusive mode;
                 insert into epoch (system_identifier, timeline)
                     select e.system_identifier, e.timeline from epoch e order by e.id desc limit 1;
                 update source set told = true where id = given_source;

@@ -159,7 +159,7 @@ PARTS = {
     "area", "area-definition", "published-figures", "forwarding", "follow-up", "signal-version", "similar-signal",
     "levels", "set-level", "matrix", "matrix-phase", "matrix-cell", "mix", "mix-group", "balance", "compensation", "period",
     "outcome", "outcome-input", "impact-check", "told-back", "question-version", "related-signal", "related-question",
-    "level-figures", "condition-figures",
+    "level-figures", "condition-figures", "condition-figure",
 }  # fmt: skip
 NEEDED = {
     "crosswalk": {"from": "provincie", "to": "ggd-regio"},
