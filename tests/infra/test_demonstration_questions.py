@@ -89,6 +89,9 @@ async def test_what_was_loaded_is_cleared_and_a_real_question_loses_no_more_than
     assert await owner.fetchval("select invited from question") == []
     assert await owner.fetchval("select count(*) from question_history where question_id <> $1", real) == 0
     await owner.execute("select fold_tally()")
-    assert await owner.fetchval("select sum(questions) from participation_tally where dimension = 'all' and month = ''") == 1
+    assert (
+        await owner.fetchval("select sum(questions) from participation_tally where dimension = 'all' and month = ''")
+        == 1
+    )
     assert await demonstration.load(owner) is True
     await owner.close()
