@@ -125,7 +125,15 @@ async def test_a_whole_batch_is_carried_out_with_its_history_and_forwardings(own
 
 
 @pytest.mark.parametrize(
-    "name", ["01a20113-9a8a-701d-9bb2-6137af12c0de", "9711AB-12", "20260412", "LB-4711-A", "2026-0612345678"]
+    "name",
+    [
+        "01a20113-9a8a-701d-9bb2-6137af12c0de",
+        "LB-01a20183-12d8-720e-823b-061234567812",
+        "9711AB-12",
+        "20260412",
+        "LB-4711-A",
+        "2026-0612345678",
+    ],
 )
 async def test_keys_of_machines_are_no_personal_data(own, name):
     assert outcomes(await push(own, [item(name)]))[0] in ("created", "updated")
